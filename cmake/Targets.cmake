@@ -1,0 +1,50 @@
+# hub_library(NAME [USES lib...]): a static library of every .c file in the current folder.
+# Headers are named from the root ("base/str.h", "query/query.h", "storage/storage.h") or, inside
+# emulator/, from there ("hub/hub.h", "mqtt/packet.h"): the include says the folder, and tests/lint
+# checks it against the table of who may use whom.
+function(hub_library name)
+    cmake_parse_arguments(arg "" "" "USES" ${ARGN})
+    file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.c)
+    add_library(${name} STATIC ${sources})
+    target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/emulator)
+    target_link_libraries(${name} PUBLIC ${arg_USES} PRIVATE project_warnings)
+endfunction()
+
+# hub_program(NAME SOURCES file... [USES lib...])
+function(hub_program name)
+    cmake_parse_arguments(arg "" "" "USES;SOURCES" ${ARGN})
+    add_executable(${name} ${arg_SOURCES})
+    target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/emulator)
+    target_link_libraries(${name} PRIVATE ${arg_USES} project_warnings)
+endfunction()
+
+# hub_unit_tests(FOLDER USES lib...): one cmocka program, and one CTest test, per *_test.c of
+# tests/unit/FOLDER, named unit.FOLDER.x.
+function(hub_unit_tests folder)
+    cmake_parse_arguments(arg "" "" "USES" ${ARGN})
+    file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/unit/${folder}/*_test.c)
+    foreach(source IN LISTS sources)
+        get_filename_component(stem ${source} NAME_WE)
+        string(REGEX REPLACE "_test$" "" thing ${stem})
+        set(target unit_${folder}_${thing})
+        hub_program(${target} SOURCES ${source} USES test_support ${arg_USES} PkgConfig::CMOCKA)
+        target_compile_definitions(${target} PRIVATE
+            FIXTURES_DIR="${PROJECT_SOURCE_DIR}/fixtures")
+        add_test(NAME unit.${folder}.${thing} COMMAND ${target})
+        set_tests_properties(unit.${folder}.${thing} PROPERTIES LABELS unit TIMEOUT 60)
+    endforeach()
+endfunction()
+
+# hub_fuzz_target(NAME USES lib...): tests/fuzz/NAME.c. With HUB_FUZZ it is a libFuzzer program; in
+# every build its corpus, fixtures/corpora/NAME, is replayed through it as an ordinary test.
+function(hub_fuzz_target name)
+    cmake_parse_arguments(arg "" "" "USES" ${ARGN})
+    set(corpus ${PROJECT_SOURCE_DIR}/fixtures/corpora/${name})
+    if(HUB_FUZZ)
+        hub_program(fuzz_${name} SOURCES fuzz/${name}.c USES ${arg_USES})
+        target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+    endif()
+    hub_program(replay_${name} SOURCES fuzz/${name}.c fuzz/replay_main.c USES ${arg_USES})
+    add_test(NAME fuzz.${name} COMMAND replay_${name} ${corpus})
+    set_tests_properties(fuzz.${name} PROPERTIES LABELS fuzz TIMEOUT 120)
+endfunction()
