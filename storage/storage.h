@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef STORAGE_STORAGE_H
+#define STORAGE_STORAGE_H
+
+/*
+ * Where a hub's state lives: identities, twins and sessions in one SQLite database, the journal in
+ * another with larger pages. This folder is the only one that knows SQL. It knows no rule of the
+ * hub: it keeps what it is given and finds it again.
+ *
+ * Writes join one transaction that the first of them opens and storage_commit() ends, once per
+ * tick; reads see it at once. Nothing is acknowledged to anybody before storage_commit() said
+ * STATUS_OK.
+ *
+ * "Not found" is an answer (a NULL or zero result), never a status. A status means that the
+ * database failed; the caller then calls storage_rollback() and forgets what the tick did.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/attr.h"
+#include "base/status.h"
+#include "base/str.h"
+
+struct query;
+struct query_row;
+struct storage;
+
+struct storage_config {
+    const char *directory; /* made when absent; NULL: in memory, gone at the end */
+    bool sync_full;        /* survive a power cut, not only a killed process */
+};
+
+/* STATUS_UNAVAILABLE when another process holds the directory; STATUS_CORRUPT when the files are
+ * not ours or are of a later version. The problem says what and where. */
+MUST_CHECK enum status storage_open(const struct storage_config *config,
+                                    struct storage **ret_storage, struct problem *problem);
+void storage_close(struct storage *storage); /* commits nothing; takes NULL */
+
+bool storage_dirty(const struct storage *storage); /* a transaction is open */
+MUST_CHECK enum status storage_commit(struct storage *storage);
+void storage_rollback(struct storage *storage);
+
+/* Empties every table, the journal too; sequence numbers go on. Part of the transaction. */
+MUST_CHECK enum status storage_clear(struct storage *storage);
+
+/* ---- identities and twins: one record, device or module ---- */
+
+struct identity_key {
+    struct str device;
+    struct str module; /* empty: the device itself */
+};
+
+enum storage_auth {
+    STORAGE_AUTH_SAS,
+    STORAGE_AUTH_SELF_SIGNED,
+    STORAGE_AUTH_CA,
+    STORAGE_AUTH_NONE
+};
+
+/* Times are microseconds since 1970, CLOCK_NEVER when it never happened. */
+struct storage_identity {
+    int64_t id; /* grows in the order of registration, never reused */
+    struct identity_key key;
+    int64_t generation; /* .NET ticks at creation */
+    uint64_t etag;      /* shown as base64 of its decimal text */
+    bool enabled;
+    struct str status_reason; /* data NULL: none */
+    int64_t status_updated_us;
+    bool connected;
+    int64_t connection_updated_us;
+    int64_t last_activity_us;
+    uint32_t c2d_count;
+    enum storage_auth auth;
+    struct str primary_key, secondary_key;               /* base64; empty unless STORAGE_AUTH_SAS */
+    struct str primary_thumbprint, secondary_thumbprint; /* hex; data NULL: none */
+    bool edge;
+    struct str device_scope;   /* data NULL: none */
+    struct str parent_scopes;  /* JSON array; data NULL: none */
+    struct str managed_by;     /* modules; data NULL: none */
+    struct str model_id;       /* data NULL: none was announced */
+    struct str configurations; /* JSON object; data NULL: none */
+
+    /* The twin. Sections are JSON objects without $metadata and $version; "{}" when empty. They are
+     * read only when asked for (enum storage_parts), else their data is NULL. */
+    uint64_t twin_etag;
+    uint64_t twin_version;
+    uint64_t desired_version;
+    uint64_t reported_version;
+    struct str tags, desired, reported;
+    struct str desired_metadata, reported_metadata; /* whole $metadata objects */
+};
+
+enum storage_parts {
+    STORAGE_IDENTITY = 0, /* everything that is not below */
+    STORAGE_TWIN = 1,     /* tags, desired, reported */
+    STORAGE_METADATA = 2, /* desired_metadata, reported_metadata */
+};
+
+/* *ret_identity is NULL when there is none; it and its strings live in `arena`. */
+MUST_CHECK enum status storage_identity_get(struct storage *storage, struct identity_key key,
+                                            unsigned parts, struct arena *arena,
+                                            struct storage_identity **ret_identity);
+
+/* Writes a new record with everything in it and sets its id. The key must be free. */
+MUST_CHECK enum status storage_identity_insert(struct storage *storage,
+                                               struct storage_identity *identity);
+
+/* Writes all but the id, the key, the twin and the metadata. */
+MUST_CHECK enum status storage_identity_update(struct storage *storage,
+                                               const struct storage_identity *identity);
+
+/* Writes the twin: its four numbers, and the sections named. */
+enum storage_twin_section { STORAGE_TAGS = 1, STORAGE_DESIRED = 2, STORAGE_REPORTED = 4 };
+MUST_CHECK enum status storage_twin_update(struct storage *storage,
+                                           const struct storage_identity *identity,
+                                           unsigned sections);
+
+/* Two small writes of every day. */
+MUST_CHECK enum status storage_connection_update(struct storage *storage, int64_t id,
+                                                 bool connected, int64_t at_us);
+MUST_CHECK enum status storage_activity_update(struct storage *storage, int64_t id, int64_t at_us);
+
+/* Nobody is connected: for the start, after a process that was killed. */
+MUST_CHECK enum status storage_connections_clear(struct storage *storage, int64_t at_us);
+
+/* Deletes a device with its modules, or one module, sessions included. *ret_count: how many. */
+MUST_CHECK enum status storage_identity_delete(struct storage *storage, struct identity_key key,
+                                               size_t *ret_count);
+
+/* Up to `limit` devices in the order of registration, or the modules of a device; an array in
+ * arena. */
+MUST_CHECK enum status storage_devices_list(struct storage *storage, size_t limit,
+                                            struct arena *arena,
+                                            struct storage_identity ***ret_identities,
+                                            size_t *ret_count);
+MUST_CHECK enum status storage_modules_list(struct storage *storage, struct str device,
+                                            struct arena *arena,
+                                            struct storage_identity ***ret_identities,
+                                            size_t *ret_count);
+
+struct storage_counts {
+    uint64_t devices, enabled, modules;
+    uint64_t connected; /* devices */
+};
+MUST_CHECK enum status storage_counts(struct storage *storage, struct storage_counts *ret_counts);
+MUST_CHECK enum status storage_modules_count(struct storage *storage, struct str device,
+                                             size_t *ret_count);
+
+/* ---- a client's persistent session: bytes that the endpoint understands ---- */
+
+/* *ret_session.data is NULL when there is none. */
+MUST_CHECK enum status storage_session_get(struct storage *storage, int64_t id, struct arena *arena,
+                                           struct str *ret_session);
+MUST_CHECK enum status storage_session_put(struct storage *storage, int64_t id, struct str session);
+MUST_CHECK enum status storage_session_delete(struct storage *storage, int64_t id);
+
+/* ---- scans: the rows a parsed query selects, in the order of registration ---- */
+
+struct storage_scan;
+
+/*
+ * Starts after the record `after_id` (0: from the first). Uses the key where the query's access
+ * hint allows, else reads every row, extracting only what the query names. `query` is borrowed
+ * until storage_scan_close(). Writes between two calls of storage_scan_next() are seen or not, but
+ * the scan goes on from the id it had reached: no row comes twice.
+ */
+MUST_CHECK enum status storage_scan_open(struct storage *storage, const struct query *query,
+                                         int64_t after_id, struct storage_scan **ret_scan);
+void storage_scan_close(struct storage_scan *scan); /* takes NULL */
+
+enum storage_scan_result {
+    STORAGE_SCAN_ROW,    /* a row that passes WHERE */
+    STORAGE_SCAN_PAUSED, /* *rows_left rows were read without one; call again */
+    STORAGE_SCAN_END,
+};
+
+/* Reads at most *rows_left rows, counting it down. On STORAGE_SCAN_ROW *ret_row (for projections)
+ * and storage_scan_identity() are valid until the next call. */
+MUST_CHECK enum status storage_scan_next(struct storage_scan *scan, size_t *rows_left,
+                                         enum storage_scan_result *ret_result,
+                                         const struct query_row **ret_row);
+
+/* The whole record of the current row, metadata too; in arena. */
+MUST_CHECK enum status storage_scan_identity(struct storage_scan *scan, struct arena *arena,
+                                             struct storage_identity **ret_identity);
+int64_t
+storage_scan_id(const struct storage_scan *scan); /* of the current row: where a page ends */
+
+/* How the scan finds its rows and how many it read, for EXPLAIN: "scan", "key deviceId", ... */
+const char *storage_scan_access(const struct storage_scan *scan);
+uint64_t storage_scan_rows_read(const struct storage_scan *scan);
+
+/* ---- the journal ---- */
+
+struct journal_row {
+    uint64_t sequence;       /* from 1, no gaps */
+    int64_t at_us;           /* on the hub's clock */
+    uint32_t kind;           /* the hub's enum */
+    struct identity_key key; /* both empty: about the hub */
+    struct str detail;       /* a JSON object */
+    struct str body;         /* payload bytes; data NULL: none */
+};
+
+/* Appends, giving the row the next sequence number. */
+MUST_CHECK enum status storage_journal_append(struct storage *storage,
+                                              const struct journal_row *row,
+                                              uint64_t *ret_sequence);
+
+struct journal_filter {
+    uint64_t after;       /* rows with a greater sequence number */
+    uint64_t kinds;       /* bit 1 << kind; 0: all */
+    struct str device;    /* empty: all */
+    size_t limit;         /* rows at most */
+    size_t rows_read_max; /* rows looked at, at most: bounds the time */
+};
+
+/*
+ * Calls `each` for the matching rows in order; its strings live during the call. *ret_next is where
+ * to go on (the `after` of the next call): the last row looked at.
+ */
+MUST_CHECK enum status storage_journal_read(struct storage *storage,
+                                            const struct journal_filter *filter,
+                                            void (*each)(void *ctx, const struct journal_row *row),
+                                            void *ctx, uint64_t *ret_next);
+uint64_t storage_journal_last(const struct storage *storage); /* 0: none; uncommitted ones count */
+
+/* Deletes rows up to and including `sequence`. */
+MUST_CHECK enum status storage_journal_trim(struct storage *storage, uint64_t sequence);
+
+#endif
