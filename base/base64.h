@@ -6,6 +6,11 @@
 #include "base/buf.h"
 #include "base/str.h"
 
+/* Characters that `size` bytes take. */
+#define BASE64_SIZE(size) (((size) + 2U) / 3U * 4U)
+
+/* Writes BASE64_SIZE(bytes.size) characters, and no NUL. */
+void base64_encode(struct str bytes, char *out);
 void base64_append(struct buf *out, struct str bytes);
 
 /*
