@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef HUB_HUB_H
+#define HUB_HUB_H
+
+/*
+ * The hub as a value: identities, twins, methods, messages, queries. It knows no protocol, no
+ * socket, no SQL and no wall clock, and is driven by calls. Endpoints (MQTT, HTTPS ...) translate
+ * bytes into these calls and the answers into bytes.
+ *
+ * An answer is an enum hub_code; on anything but HUB_OK the optional struct problem says why in
+ * plain words. Failures of the machine (a full disk) come as HUB_SERVER_ERROR and are logged here,
+ * and hubs_commit() then undoes the tick. Outputs (`ret_`) are written on HUB_OK only.
+ *
+ * Changes join the tick's transaction: nobody may be told of them before hubs_commit(), which the
+ * event loop calls before any output leaves.
+ */
+#include <cjson/cJSON.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/random.h"
+#include "base/timers.h"
+#include "hub/codes.h"
+#include "storage/storage.h"
+
+/* ---- policies: the hub's own keys (service reference, 1.3) ---- */
+
+enum hub_permission {
+    HUB_REGISTRY_READ = 1,
+    HUB_REGISTRY_WRITE = 2,
+    HUB_SERVICE_CONNECT = 4,
+    HUB_DEVICE_CONNECT = 8,
+};
+enum { HUB_POLICY_COUNT = 5 };
+struct hub_policy {
+    const char *name;
+    unsigned permissions;                  /* of enum hub_permission */
+    char primary_key[RANDOM_KEY_SIZE * 2]; /* base64 */
+    char secondary_key[RANDOM_KEY_SIZE * 2];
+};
+/* iothubowner, service, device, registryRead, registryReadWrite, with keys from `random`. */
+void hub_policies_generate(struct random *random, struct hub_policy policies[HUB_POLICY_COUNT]);
+
+/* ---- hubs: all of a process, found by the name that a client used ---- */
+
+struct hubs;
+struct hub;
+
+/* Behaviour that the reference marks as inferred, in one place, with the values it recommends. */
+struct hub_settings {
+    int64_t token_skew_s;         /* a token is accepted this long after its expiry: 300 */
+    int64_t token_close_grace_s;  /* a connection is closed this long after it: 600 */
+    size_t subscriptions_max;     /* per connection; 0: no limit (the default) */
+    size_t methods_in_flight_max; /* per identity: 100 */
+};
+struct hub_settings hub_settings_default(void);
+
+struct hub_config {
+    struct str name;         /* "hub": in URLs of the control API */
+    const struct str *hosts; /* besides localhost, *.localhost, 127.0.0.0/8 and ::1 */
+    size_t host_count;
+    struct storage *storage;           /* borrowed */
+    const struct hub_policy *policies; /* HUB_POLICY_COUNT of them; copied */
+    struct random random;
+    struct clock clock;
+    struct hub_settings settings;
+};
+
+MUST_CHECK enum status hubs_create(struct hubs **ret_hubs);
+void hubs_destroy(struct hubs *hubs); /* and every hub in it; takes NULL */
+MUST_CHECK enum status hubs_add(struct hubs *hubs, const struct hub_config *config,
+                                struct hub **ret_hub);
+
+/* By host name as a client wrote it: any case, ":port" and brackets tolerated. NULL: nobody answers
+ * to it, and the problem says which names would. */
+struct hub *hubs_find(struct hubs *hubs, struct str host, struct problem *problem);
+struct hub *hubs_named(struct hubs *hubs, struct str name); /* for the control API; NULL: none */
+
+/* The event loop's hooks. */
+int64_t hubs_sleep_us(struct hubs *hubs);
+void hubs_wake(struct hubs *hubs);
+bool hubs_commit(struct hubs *hubs);
+
+struct str hub_name(const struct hub *hub);
+struct str
+hub_host(const struct hub *hub); /* the name to print: the first configured, or localhost */
+int64_t hub_now_us(const struct hub *hub);
+const struct hub_settings *hub_settings(const struct hub *hub);
+const struct hub_policy *hub_policies(const struct hub *hub);
+struct random *hub_random(struct hub *hub);
+
+/* Timers of sessions, on the hub's clock. A refused allocation closes nothing: it is logged and the
+ * timer does not run. */
+void hub_timer_start(struct hub *hub, struct timer *timer, int64_t in_us);
+void hub_timer_stop(struct hub *hub, struct timer *timer);
+
+/* Back to empty: identities, twins, sessions and journal go, connections are closed, policies and
+ * names stay. Sequence numbers go on. */
+MUST_CHECK enum hub_code hub_reset(struct hub *hub);
+
+/* ---- who is asking ---- */
+
+struct hub_certificate {
+    const char *sha1, *sha256; /* capital hex of the leaf */
+    const char *common_name;
+    int64_t not_after_us;
+};
+
+struct hub_credentials {
+    struct identity_key key;                   /* who the client says it is */
+    struct str token;                          /* SAS token; empty: none was given */
+    const struct hub_certificate *certificate; /* NULL: none was given */
+};
+
+enum hub_auth_method {
+    HUB_AUTH_DEVICE_KEY,
+    HUB_AUTH_MODULE_KEY,
+    HUB_AUTH_POLICY,
+    HUB_AUTH_THUMBPRINT,
+};
+
+/* A device or module that proved who it is. */
+struct hub_principal {
+    int64_t id;         /* of its record */
+    int64_t generation; /* of its record: a deleted and re-created one differs */
+    enum hub_auth_method method;
+    int64_t expires_us; /* of the token, INT64_MAX for certificates */
+};
+
+/* Checks a device's or module's credentials. HUB_UNAUTHORIZED_ACCESS, HUB_DEVICE_NOT_FOUND,
+ * HUB_MODULE_NOT_FOUND, HUB_DEVICE_DISABLED or HUB_OK; what the wire says of them is the
+ * endpoint's. */
+MUST_CHECK enum hub_code hub_authenticate(struct hub *hub,
+                                          const struct hub_credentials *credentials,
+                                          struct hub_principal *ret_principal,
+                                          struct problem *problem);
+
+/* Checks a service's token for a permission and a resource ("/devices/d1", decoded). */
+MUST_CHECK enum hub_code hub_authorize(struct hub *hub, struct str token, unsigned permission,
+                                       struct str resource, struct problem *problem);
+
+/* ---- identities ---- */
+
+enum hub_match_kind { HUB_MATCH_NONE, HUB_MATCH_ANY, HUB_MATCH_ETAG };
+struct hub_match {
+    enum hub_match_kind kind;
+    struct str etag; /* without quotes */
+};
+
+/* What a client may set. Strings with data NULL were not given. */
+struct hub_identity_desc {
+    struct str status; /* "enabled", "disabled" in any case, or not given: enabled */
+    struct str status_reason;
+    struct str auth_type;                  /* "sas", "selfSigned", "certificateAuthority", "none" */
+    struct str primary_key, secondary_key; /* empty counts as not given */
+    struct str primary_thumbprint, secondary_thumbprint;
+    bool edge;
+    struct str device_scope;
+    struct str parent_scopes; /* JSON array */
+    struct str managed_by;
+};
+
+enum hub_put_mode { HUB_CREATE, HUB_UPDATE, HUB_CREATE_OR_UPDATE };
+
+/* True for 1 to 128 of the characters that ids may have (service reference, 2.5). */
+bool hub_id_valid(struct str id);
+
+MUST_CHECK enum hub_code hub_identity_get(struct hub *hub, struct identity_key key,
+                                          struct arena *arena,
+                                          struct storage_identity **ret_identity,
+                                          struct problem *problem);
+/* The record as it stands after; *ret_created may be NULL. `match` other than NONE needs the
+ * record. */
+MUST_CHECK enum hub_code
+hub_identity_put(struct hub *hub, struct identity_key key, const struct hub_identity_desc *desc,
+                 enum hub_put_mode mode, const struct hub_match *match, struct arena *arena,
+                 struct storage_identity **ret_identity, struct problem *problem);
+MUST_CHECK enum hub_code hub_identity_delete(struct hub *hub, struct identity_key key,
+                                             const struct hub_match *match,
+                                             struct problem *problem);
+MUST_CHECK enum hub_code hub_devices_list(struct hub *hub, size_t limit, struct arena *arena,
+                                          struct storage_identity ***ret_identities,
+                                          size_t *ret_count);
+MUST_CHECK enum hub_code hub_modules_list(struct hub *hub, struct str device, struct arena *arena,
+                                          struct storage_identity ***ret_identities,
+                                          size_t *ret_count, struct problem *problem);
+MUST_CHECK enum hub_code hub_counts(struct hub *hub, struct storage_counts *ret_counts);
+
+/* Etags as the wire shows them, without quotes. */
+void hub_identity_etag_append(struct buf *out, const struct storage_identity *identity);
+void hub_twin_etag_append(struct buf *out, const struct storage_identity *identity);
+
+/* ---- twins ---- */
+
+/* With twin and metadata. */
+MUST_CHECK enum hub_code hub_twin_get(struct hub *hub, struct identity_key key, struct arena *arena,
+                                      struct storage_identity **ret_twin, struct problem *problem);
+
+/* The service's twin document (service reference, 3.1). */
+void hub_twin_append(struct buf *out, const struct storage_identity *twin);
+
+/* The device's view: {"desired":{...,"$version":n},"reported":{...,"$version":n}}. */
+void hub_twin_device_append(struct buf *out, const struct storage_identity *twin);
+
+/* What a service writes. NULL: the section was not given; a JSON null clears it. */
+struct hub_twin_change {
+    const cJSON *tags;
+    const cJSON *desired;
+    bool replace; /* PUT: sections become what is given, missing ones are cleared */
+};
+MUST_CHECK enum hub_code hub_twin_update(struct hub *hub, struct identity_key key,
+                                         const struct hub_twin_change *change,
+                                         const struct hub_match *match, struct arena *arena,
+                                         struct storage_identity **ret_twin,
+                                         struct problem *problem);
+
+/* What a device writes: a JSON object as text. `expected_version` 0: any. */
+MUST_CHECK enum hub_code hub_reported_update(struct hub *hub, int64_t id, struct identity_key key,
+                                             struct str patch, uint64_t expected_version,
+                                             uint64_t *ret_version, struct problem *problem);
+
+/* ---- device connections ---- */
+
+struct hub_link;
+
+/* How the hub talks to a connected client. No call may close the link from inside. */
+struct hub_link_ops {
+    /* Desired properties changed; `patch` is the JSON text for the wire, $version included. */
+    void (*desired)(void *ctx, uint64_t version, struct str patch);
+    /* A method call; `payload` is JSON text, empty for none. False: no subscription takes this
+     * name. */
+    bool (*method)(void *ctx, uint64_t request_id, struct str name, struct str payload);
+    /* The link is over (taken over, disabled, deleted, reset): close the connection. The link is
+     * already gone; do not call hub_link_close(). */
+    void (*close)(void *ctx, enum hub_code code, const char *why);
+};
+
+/* Registers a client; one that was there with the same identity is closed first. */
+MUST_CHECK enum hub_code hub_link_open(struct hub *hub, struct identity_key key,
+                                       const struct hub_principal *principal, const char *protocol,
+                                       const struct hub_link_ops *ops, void *ctx,
+                                       struct hub_link **ret_link);
+void hub_link_close(struct hub_link *link, const char *why); /* takes NULL */
+int64_t hub_link_id(const struct hub_link *link);
+struct identity_key hub_link_key(const struct hub_link *link);
+
+/* What the client listens to; deliveries happen only with the interest on. */
+enum hub_interest { HUB_INTEREST_DESIRED = 1, HUB_INTEREST_METHODS = 2 };
+void hub_link_interests(struct hub_link *link, unsigned interests);
+
+/* A persistent session's bytes (the endpoint's own form). *ret_session.data NULL: none stored. */
+MUST_CHECK enum hub_code hub_session_load(struct hub_link *link, struct arena *arena,
+                                          struct str *ret_session);
+MUST_CHECK enum hub_code hub_session_store(struct hub_link *link, struct str session);
+MUST_CHECK enum hub_code hub_session_drop(struct hub_link *link);
+
+/* The model id a client announced on connecting. */
+MUST_CHECK enum hub_code hub_link_model(struct hub_link *link, struct str model_id);
+
+/* ---- telemetry ---- */
+
+struct hub_property {
+    struct str name;
+    struct str value; /* data NULL: null */
+};
+struct hub_message {
+    const struct hub_property *system; /* journal names: "messageId", "contentType" ... */
+    size_t system_count;
+    const struct hub_property *application;
+    size_t application_count;
+    struct str body;
+};
+enum { HUB_MESSAGE_SIZE_MAX = 262144 }; /* body + system values + application names and values */
+
+/* Into the journal. `link` may be NULL (HTTPS): then `key` and `principal` tell who. */
+MUST_CHECK enum hub_code hub_telemetry(struct hub *hub, struct identity_key key,
+                                       const struct hub_principal *principal, struct hub_link *link,
+                                       const struct hub_message *message, struct problem *problem);
+
+/* ---- direct methods ---- */
+
+struct hub_method {
+    struct identity_key key;
+    struct str name;
+    struct str payload;         /* JSON text; empty: none */
+    int64_t connect_timeout_s;  /* 0 to 300 */
+    int64_t response_timeout_s; /* 5 to 300 */
+};
+struct hub_method_result {
+    enum hub_code code;  /* HUB_OK: the device answered */
+    const char *problem; /* plain words when it did not */
+    int64_t status;      /* the device's own */
+    struct str payload;  /* JSON text, "null" when it gave none */
+};
+struct hub_call;
+
+/* Starts a call; `done` comes exactly once, maybe before this returns, unless hub_method_cancel()
+ * comes first. Not HUB_OK: the request itself is refused and `done` never comes. *ret_call is NULL
+ * when done came already. */
+MUST_CHECK enum hub_code
+hub_method_invoke(struct hub *hub, const struct hub_method *method,
+                  void (*done)(void *ctx, const struct hub_method_result *result), void *ctx,
+                  struct hub_call **ret_call, struct problem *problem);
+void hub_method_cancel(struct hub_call *call); /* the caller left; takes NULL */
+
+/* The device's answer. Late or unknown request ids are ignored, as the service does. */
+void hub_method_answer(struct hub_link *link, uint64_t request_id, int64_t status,
+                       struct str payload);
+
+/* ---- queries ---- */
+
+struct hub_query_result {
+    enum hub_code code;
+    const struct problem *problem; /* when code is not HUB_OK */
+    struct str items;              /* a JSON array */
+    const char *item_type;         /* "Twin", "Raw", "DeviceJob" */
+    struct str continuation;       /* empty on the last page */
+};
+struct hub_query_job;
+
+/* Runs a query for one page. Small ones are done before this returns; long ones go on in slices
+ * between ticks, holding nobody up. `done` comes exactly once unless cancelled; *ret_job is NULL
+ * after it. */
+void hub_query_start(struct hub *hub, struct str text, size_t item_max, struct str continuation,
+                     void (*done)(void *ctx, const struct hub_query_result *result), void *ctx,
+                     struct hub_query_job **ret_job);
+void hub_query_cancel(struct hub_query_job *job); /* takes NULL */
+
+/* ---- the journal ---- */
+
+#define HUB_EVENTS(X)                                                                              \
+    X(HUB, "hub") /* started, reset */                                                             \
+    X(CONNECTED, "connected")                                                                      \
+    X(DISCONNECTED, "disconnected")                                                                \
+    X(REFUSED, "refused")                                                                          \
+    X(TELEMETRY, "telemetry")                                                                      \
+    X(TWIN_CHANGED, "twinChanged") /* tags or desired, by a service */                             \
+    X(REPORTED, "reported")        /* by the device */                                             \
+    X(METHOD_INVOKED, "methodInvoked")                                                             \
+    X(METHOD_ANSWERED, "methodAnswered") /* or why not */                                          \
+    X(IDENTITY_CREATED, "identityCreated")                                                         \
+    X(IDENTITY_UPDATED, "identityUpdated")                                                         \
+    X(IDENTITY_DELETED, "identityDeleted")                                                         \
+    X(SUBSCRIBED, "subscribed")
+
+#define HUB_EVENT_ENUM(name, text) HUB_EVENT_##name,
+enum hub_event { HUB_EVENTS(HUB_EVENT_ENUM) HUB_EVENT_COUNT };
+#undef HUB_EVENT_ENUM
+
+const char *hub_event_name(enum hub_event event);
+bool hub_event_from_name(struct str name, enum hub_event *ret_event);
+
+/* Notes that somebody was refused: endpoint ("mqtt"), connection number, code and reason in plain
+ * words. Also writes the one log line. `key` may be empty. */
+void hub_note_refused(struct hub *hub, const char *endpoint, uint64_t conn_id,
+                      struct identity_key key, enum hub_code code, const char *why);
+void hub_note_subscribed(struct hub_link *link, struct str filter, bool on);
+
+MUST_CHECK enum hub_code hub_journal_read(struct hub *hub, const struct journal_filter *filter,
+                                          void (*each)(void *ctx, const struct journal_row *row),
+                                          void *ctx, uint64_t *ret_next);
+/* One row as the control API and the logs show it. */
+void hub_journal_row_append(struct buf *out, const struct journal_row *row);
+
+/* Calls `changed` after a commit that added rows, and then no more: watch again. */
+struct hub_watcher {
+    void (*changed)(void *ctx);
+    void *ctx;
+    struct list link; /* private */
+};
+void hub_journal_watch(struct hub *hub, struct hub_watcher *watcher);
+void hub_journal_unwatch(struct hub_watcher *watcher); /* harmless when not watching */
+
+/* ---- figures for /metrics ---- */
+
+struct hub_figures {
+    uint64_t links;                   /* device and module connections now */
+    uint64_t events[HUB_EVENT_COUNT]; /* journal rows by kind since the start */
+    uint64_t journal_last;
+    uint64_t queries;
+    uint64_t commits;
+};
+void hub_figures(const struct hub *hub, struct hub_figures *ret_figures);
+
+#endif
