@@ -17,8 +17,10 @@
 
 /*
  * Parses one whole RFC 8259 text: well-formed UTF-8, nothing before or after but white space, depth
- * at most JSON_DEPTH_MAX, no duplicate names kept (the last wins). On STATUS_INVALID the problem
- * says what stood where ("unexpected ',' at byte 17, expected a value").
+ * at most JSON_DEPTH_MAX, no duplicate names kept (the last wins). Refused although the grammar
+ * allows them, since a tree could not hold them unchanged: "\u0000", half a surrogate pair,
+ * numbers out of a double's range or longer than 63 characters. On STATUS_INVALID the problem says
+ * what stood where ("unexpected ',' at byte 17, expected a value").
  */
 MUST_CHECK enum status json_parse(struct str text, cJSON **ret_tree, struct problem *problem);
 
@@ -29,7 +31,9 @@ void json_destroyp(cJSON **tree); /* for CLEANUP; takes a pointer to NULL */
 
 /* Writers. Strings are escaped as short as JSON allows; text that is not UTF-8 gets U+FFFD in place
  * of each bad byte. Numbers are the shortest text that reads back as the same double; whole numbers
- * of up to 2^53 have no exponent. */
+ * of up to 2^53 have no exponent; what is no number at all (NaN, infinity) is written as null. A
+ * NULL tree is one that could not be built: the buffer fails with STATUS_NO_MEMORY. A cJSON_Raw
+ * node is written as it is. */
 void json_append_string(struct buf *out, struct str s);
 void json_append_number(struct buf *out, double number);
 void json_append_tree(struct buf *out, const cJSON *tree);

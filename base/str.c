@@ -120,32 +120,35 @@ bool str_to_i64(struct str s, int64_t *ret_value)
     return true;
 }
 
-/* Bytes of the well-formed UTF-8 sequence at the start of s[0..size), or 0 (Unicode table 3-7). */
-static size_t utf8_sequence(const unsigned char *s, size_t size)
+/* What the second byte may be after `first`, when it is less than any continuation byte (table 3-7
+ * of the Unicode standard): this keeps out overlong forms, surrogates and what is past U+10FFFF. */
+static void second_byte_range(unsigned char first, unsigned char *ret_low, unsigned char *ret_high)
 {
-    if (s[0] < 0x80) {
-        return 1;
-    }
-    const size_t wanted = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-    if (s[0] < 0xc2 || s[0] > 0xf4 || wanted > size) {
+    *ret_low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+    *ret_high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+}
+
+size_t str_utf8_size(struct str s)
+{
+    const unsigned char *at = (const unsigned char *)s.data;
+    if (s.size == 0) {
         return 0;
     }
-    unsigned char low = 0x80;
-    unsigned char high = 0xbf;
-    if (s[0] == 0xe0) {
-        low = 0xa0;
-    } else if (s[0] == 0xed) {
-        high = 0x9f;
-    } else if (s[0] == 0xf0) {
-        low = 0x90;
-    } else if (s[0] == 0xf4) {
-        high = 0x8f;
+    if (at[0] < 0x80) {
+        return 1;
     }
-    if (s[1] < low || s[1] > high) {
+    const size_t wanted = at[0] >= 0xf0 ? 4 : at[0] >= 0xe0 ? 3 : 2;
+    if (at[0] < 0xc2 || at[0] > 0xf4 || wanted > s.size) {
+        return 0;
+    }
+    unsigned char low = 0;
+    unsigned char high = 0;
+    second_byte_range(at[0], &low, &high);
+    if (at[1] < low || at[1] > high) {
         return 0;
     }
     for (size_t i = 2; i < wanted; i++) {
-        if ((s[i] & 0xc0) != 0x80) {
+        if ((at[i] & 0xc0) != 0x80) {
             return 0;
         }
     }
@@ -154,15 +157,12 @@ static size_t utf8_sequence(const unsigned char *s, size_t size)
 
 bool str_is_utf8(struct str s)
 {
-    const unsigned char *at = (const unsigned char *)s.data;
-    size_t left = s.size;
-    while (left > 0) {
-        const size_t size = utf8_sequence(at, left);
+    while (s.size > 0) {
+        const size_t size = str_utf8_size(s);
         if (size == 0) {
             return false;
         }
-        at += size;
-        left -= size;
+        s = str_skip(s, size);
     }
     return true;
 }

@@ -58,6 +58,8 @@ bool str_cut(struct str s, char separator, struct str *ret_head, struct str *ret
 bool str_to_u64(struct str s, uint64_t *ret_value);
 bool str_to_i64(struct str s, int64_t *ret_value);
 
+/* Bytes of the well-formed UTF-8 sequence that `s` begins with, 1 to 4; 0 when it does not. */
+size_t str_utf8_size(struct str s);
 bool str_is_utf8(struct str s);  /* well formed, no surrogates, up to U+10FFFF */
 uint64_t str_hash(struct str s); /* FNV-1a, 64 bits: stable between runs and machines */
 
