@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+
 /*
- * Runs a fuzz target over the files of its corpus, in builds without libFuzzer:
- *
- *     replay_NAME directory...
- *
- * An empty or missing corpus is a failure: a test that checks nothing must not look green.
+ * Runs a fuzz target once on each file of a corpus folder, so that every crash that was ever found
+ * stays an ordinary test in builds that know nothing of fuzzing. An empty or missing folder fails:
+ * a corpus that went astray must not look green.
  */
 #include <dirent.h>
 #include <stddef.h>
@@ -12,69 +11,63 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/buf.h"
+#include "base/alloc.h"
+#include "fuzz.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+enum { PATH_SIZE = 4096 };
 
-enum { FILE_SIZE_MAX = 1 << 24 };
-
-static void closep(FILE **file)
+static void give_up(const char *path)
 {
-    if (*file != NULL) {
-        (void)fclose(*file);
-    }
+    (void)fprintf(stderr, "could not read %s\n", path);
+    exit(EXIT_FAILURE);
 }
 
-static bool replay_file(const char *path)
+/* The block is exactly the file's size: one byte read past its end is seen by the sanitizer. */
+static void replay_file(const char *path)
 {
-    FILE *file CLEANUP(closep) = fopen(path, "rb");
-    struct buf bytes CLEANUP(buf_finish) = BUF_INIT(FILE_SIZE_MAX);
-    if (file == NULL) {
-        return false;
+    FILE *file = fopen(path, "rb");
+    if (file == NULL || fseek(file, 0, SEEK_END) != 0) {
+        give_up(path);
+        return;
     }
-    char part[4096];
-    size_t size = 0;
-    while ((size = fread(part, 1, sizeof(part), file)) > 0) {
-        buf_append(&bytes, part, size);
+    const long end = ftell(file);
+    rewind(file);
+    const size_t size = end > 0 ? (size_t)end : 0;
+    uint8_t *input = mem_alloc(size);
+    if (end < 0 || (input == NULL && size > 0) || fread(input, 1, size, file) != size) {
+        give_up(path);
     }
-    if (ferror(file) != 0 || buf_status(&bytes) != STATUS_OK) {
-        return false;
-    }
-    const struct str input = buf_str(&bytes);
-    (void)LLVMFuzzerTestOneInput((const uint8_t *)input.data, input.size);
-    return true;
+    (void)fclose(file);
+    (void)LLVMFuzzerTestOneInput(input, size);
+    mem_free(input);
 }
 
-static bool replay_directory(const char *path, unsigned *count)
+static size_t replay_folder(const char *folder)
 {
-    DIR *directory = opendir(path);
-    if (directory == NULL) {
-        (void)fprintf(stderr, "could not open %s\n", path);
-        return false;
+    DIR *dir = opendir(folder);
+    if (dir == NULL) {
+        give_up(folder);
     }
-    bool fine = true;
-    const struct dirent *entry = NULL;
-    while (fine && (entry = readdir(directory)) != NULL) {
-        if (entry->d_name[0] == '.') {
-            continue;
+    size_t count = 0;
+    for (const struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
+        if (entry->d_name[0] != '.') {
+            char path[PATH_SIZE];
+            (void)snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
+            replay_file(path);
+            count++;
         }
-        struct buf name CLEANUP(buf_finish) = BUF_INIT(4096);
-        buf_append_format(&name, "%s/%s", path, entry->d_name);
-        fine = buf_status(&name) == STATUS_OK && replay_file(name.data);
-        *count += fine ? 1 : 0;
     }
-    (void)closedir(directory);
-    return fine;
+    (void)closedir(dir);
+    return count;
 }
 
 int main(int argc, char **argv)
 {
-    unsigned count = 0;
-    for (int i = 1; i < argc; i++) {
-        if (!replay_directory(argv[i], &count)) {
-            return EXIT_FAILURE;
-        }
+    if (argc != 2) {
+        (void)fprintf(stderr, "usage: replay CORPUS_FOLDER\n");
+        return EXIT_FAILURE;
     }
-    (void)printf("%u inputs replayed\n", count);
+    const size_t count = replay_folder(argv[1]);
+    (void)printf("%zu inputs of %s replayed\n", count, argv[1]);
     return count > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
