@@ -95,8 +95,15 @@ struct random *hub_random(struct hub *hub);
 void hub_timer_start(struct hub *hub, struct timer *timer, int64_t in_us);
 void hub_timer_stop(struct hub *hub, struct timer *timer);
 
-/* Back to empty: identities, twins, sessions and journal go, connections are closed, policies and
- * names stay. Sequence numbers go on. */
+/*
+ * Loads a fleet: {"devices": [twin documents], "devices.modules": [...]} (fixtures/README.md). System
+ * attributes are taken as given; records that exist are replaced. The text is kept for hub_reset().
+ * All or nothing; the problem names the element and the member at fault.
+ */
+MUST_CHECK enum hub_code hub_seed(struct hub *hub, struct str text, struct problem *problem);
+
+/* Back to the start: identities, twins, sessions and journal go, connections are closed, the seed is
+ * applied again; policies and names stay. Sequence numbers go on. */
 MUST_CHECK enum hub_code hub_reset(struct hub *hub);
 
 /* ---- who is asking ---- */
@@ -159,6 +166,7 @@ struct hub_identity_desc {
     struct str device_scope;
     struct str parent_scopes; /* JSON array */
     struct str managed_by;
+    const cJSON *tags, *desired; /* of a new twin; NULL: empty. Not looked at on an update */
 };
 
 enum hub_put_mode { HUB_CREATE, HUB_UPDATE, HUB_CREATE_OR_UPDATE };

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef HUB_HUB_INTERNAL_H
+#define HUB_HUB_INTERNAL_H
+
+/* What the files of hub/ share. Nobody outside includes this. */
+#include "base/buf.h"
+#include "base/map.h"
+#include "hub/hub.h"
+
+enum {
+    HUB_SCRATCH_MAX = 1 << 20,      /* bytes of one journal row's detail, one notification */
+    HUB_READ_ARENA_MAX = 1 << 20,   /* bytes of one record read for the hub's own use */
+    HUB_STATUS_REASON_MAX = 128,    /* characters; service reference, 2.5 */
+    HUB_MODULES_MAX = 50,           /* per device */
+    HUB_METHOD_PAYLOAD_MAX = 131072,
+    HUB_METHOD_NAME_MAX = 128,
+};
+
+struct hub {
+    struct hubs *hubs;
+    struct str name;   /* owned */
+    struct str *hosts; /* owned, and their bytes */
+    size_t host_count;
+    struct storage *storage;
+    struct hub_policy policies[HUB_POLICY_COUNT];
+    struct random random;
+    struct clock clock;
+    struct timers timers;
+    struct hub_settings settings;
+    struct str seed; /* owned; data NULL: none */
+
+    struct map links;         /* struct hub_link by record id */
+    struct list active_links; /* those whose last activity is not in storage yet */
+    struct map calls;         /* struct hub_call by request id */
+    struct list waiting_calls; /* those whose device is not there yet */
+    uint64_t request_id_last;
+    struct list query_jobs; /* those that go on in slices */
+    struct list watchers;
+    int64_t generation_last;
+
+    bool failed;       /* this tick: undo it */
+    bool journal_grew; /* this tick */
+    struct buf scratch; /* cleared by each user */
+    struct hub_figures figures;
+};
+
+struct hub_link {
+    struct hub *hub;
+    int64_t id; /* also the key in hub->links */
+    struct str device, module; /* owned */
+    struct hub_principal principal;
+    const char *protocol;
+    const struct hub_link_ops *ops;
+    void *ctx;
+    unsigned interests;
+    size_t calls_in_flight;
+    int64_t last_activity_us;
+    struct list active; /* in hub->active_links, or alone */
+};
+
+/* The one place where a failure of the machine becomes an answer: logs it, undoes the tick. */
+enum hub_code hub_fail(struct hub *hub, enum status status, struct problem *problem);
+
+/* ---- names.c ---- */
+bool hub_answers_to(const struct hub *hub, struct str host);
+/* Without scheme, brackets, port and trailing dot; points into `host`. */
+struct str hub_host_bare(struct str host);
+bool hub_host_is_loopback(struct str bare);
+
+/* ---- identity.c ---- */
+/* What a key that leads nowhere is answered with. */
+enum hub_code hub_absent(struct identity_key key, struct problem *problem);
+bool hub_match_holds(const struct hub_match *match, struct str etag);
+/* The first version of a twin. */
+enum hub_code hub_new_twin(struct hub *hub, struct storage_identity *identity, const cJSON *tags,
+                           const cJSON *desired, struct arena *arena,
+                           struct problem *problem);
+int64_t hub_next_generation(struct hub *hub);
+const char *hub_auth_name(enum storage_auth auth);
+bool hub_auth_from_name(struct str name, enum storage_auth *ret_auth);
+
+/* ---- twin.c, twin_merge.c, twin_rules.c ---- */
+enum hub_section { HUB_SECTION_TAGS, HUB_SECTION_DESIRED, HUB_SECTION_REPORTED };
+
+/* Checks what a client wants to write: names, values, depth. Members named $metadata and $version at the
+ * top are looked over when `from_service`. HUB_ARGUMENT_INVALID with a reason. */
+enum hub_code hub_section_check(const cJSON *patch, enum hub_section section, bool from_service,
+                                struct problem *problem);
+/* Checks what would be stored: size and depth. */
+enum hub_code hub_section_check_size(const cJSON *document, enum hub_section section,
+                                     struct problem *problem);
+
+struct hub_stamp {
+    char time[CLOCK_TEXT_SIZE];
+    uint64_t version; /* 0: no $lastUpdatedVersion (reported) */
+};
+/* Merges `patch` into `document`, keeping `metadata` in step; tags have none (NULL). False: no memory. */
+bool hub_merge(cJSON *document, cJSON *metadata, const cJSON *patch, const struct hub_stamp *stamp);
+/* The metadata of a patch alone, for change events. NULL: no memory. */
+cJSON *hub_stamp_tree(const cJSON *patch, const struct hub_stamp *stamp);
+/* Is it one of the members that clients send back unasked? */
+bool hub_is_echo_member(const char *name);
+
+/* Appends `{...,"$version":n}` given the object's text; extra members first when not empty. */
+void hub_append_versioned(struct buf *out, struct str object, struct str metadata,
+                          uint64_t version);
+
+/* ---- link.c ---- */
+struct hub_link *hub_link_find(const struct hub *hub, int64_t id);
+/* Ends the link from the hub's side: tells the endpoint, notes it, frees it. */
+void hub_link_end(struct hub_link *link, enum hub_code code, const char *why);
+void hub_link_touch(struct hub_link *link); /* it was active now */
+/* Brings what reads show up to date. */
+enum status hub_flush_activity(struct hub *hub);
+
+/* ---- method.c ---- */
+void hub_methods_try(struct hub_link *link); /* the device is there now */
+void hub_methods_link_gone(struct hub_link *link);
+void hub_methods_end_all(struct hub *hub, enum hub_code code, const char *why);
+void hub_calls_finish(struct hub *hub);
+
+/* ---- query_job.c ---- */
+void hub_query_jobs_run(struct hub *hub);
+void hub_query_jobs_end_all(struct hub *hub, enum hub_code code, const char *why);
+
+/* ---- journal.c ---- */
+/* Appends a row; `detail` is a JSON object's text. Failures undo the tick. */
+void hub_event(struct hub *hub, enum hub_event event, struct identity_key key, struct str detail,
+               struct str body);
+void hub_journal_announce(struct hub *hub); /* after the commit */
+
+const char *hub_auth_method_name(enum hub_auth_method method);
+
+#endif

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT */
+#include <assert.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "hub/hub_internal.h"
+
+enum { HUBS_MAX = 64, SKEW_S = 300, CLOSE_GRACE_S = 600, METHODS_IN_FLIGHT = 100 };
+
+struct hubs {
+    struct hub *hubs[HUBS_MAX]; /* owned; the first answers to every loopback name */
+    size_t count;
+};
+
+struct hub_settings hub_settings_default(void)
+{
+    return (struct hub_settings){
+        .token_skew_s = SKEW_S,
+        .token_close_grace_s = CLOSE_GRACE_S,
+        .methods_in_flight_max = METHODS_IN_FLIGHT,
+    };
+}
+
+enum status hubs_create(struct hubs **ret_hubs)
+{
+    struct hubs *hubs = mem_zalloc(sizeof(*hubs));
+    if (hubs == NULL) {
+        return STATUS_NO_MEMORY;
+    }
+    *ret_hubs = hubs;
+    return STATUS_OK;
+}
+
+static void str_destroy(struct str *owned)
+{
+    char *data = NULL;
+    memcpy(&data, &owned->data, sizeof(data)); /* the bytes are ours; struct str is const for users */
+    mem_free(data);
+    *owned = (struct str){0};
+}
+
+static bool str_duplicate(struct str s, struct str *ret_copy)
+{
+    char *data = mem_alloc(s.size + 1);
+    if (data == NULL) {
+        return false;
+    }
+    if (s.size > 0) {
+        memcpy(data, s.data, s.size);
+    }
+    data[s.size] = '\0';
+    *ret_copy = str_of(data, s.size);
+    return true;
+}
+
+static void hub_destroy(struct hub *hub)
+{
+    if (hub == NULL) {
+        return;
+    }
+    if (hub->storage != NULL) {
+        hub_query_jobs_end_all(hub, HUB_SERVICE_UNAVAILABLE, "the hub is stopping");
+        hub_methods_end_all(hub, HUB_SERVICE_UNAVAILABLE, "the hub is stopping");
+        for (size_t at = 0;;) {
+            struct hub_link *link = map_next(&hub->links, &at);
+            if (link == NULL) {
+                break;
+            }
+            hub_link_end(link, HUB_SERVICE_UNAVAILABLE, "the hub is stopping");
+            at = 0;
+        }
+    }
+    hub_calls_finish(hub);
+    map_finish(&hub->links);
+    timers_finish(&hub->timers);
+    buf_finish(&hub->scratch);
+    for (size_t i = 0; i < hub->host_count; i++) {
+        str_destroy(&hub->hosts[i]);
+    }
+    mem_free(hub->hosts);
+    str_destroy(&hub->name);
+    str_destroy(&hub->seed);
+    mem_free(hub);
+}
+
+void hubs_destroy(struct hubs *hubs)
+{
+    if (hubs == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < hubs->count; i++) {
+        hub_destroy(hubs->hubs[i]);
+    }
+    mem_free(hubs);
+}
+
+static struct hub *hub_new(struct hubs *hubs, const struct hub_config *config)
+{
+    struct hub *hub = mem_zalloc(sizeof(*hub));
+    if (hub == NULL) {
+        return NULL;
+    }
+    hub->hubs = hubs;
+    hub->random = config->random;
+    hub->clock = config->clock;
+    hub->settings = config->settings;
+    memcpy(hub->policies, config->policies, sizeof(hub->policies));
+    map_init(&hub->links);
+    map_init(&hub->calls);
+    timers_init(&hub->timers);
+    list_init(&hub->active_links);
+    list_init(&hub->waiting_calls);
+    list_init(&hub->query_jobs);
+    list_init(&hub->watchers);
+    buf_init(&hub->scratch, HUB_SCRATCH_MAX);
+    hub->hosts = mem_zalloc(sizeof(struct str) * (config->host_count + 1));
+    if (hub->hosts == NULL || !str_duplicate(config->name, &hub->name)) {
+        hub_destroy(hub);
+        return NULL;
+    }
+    for (size_t i = 0; i < config->host_count; i++) {
+        if (!str_duplicate(hub_host_bare(config->hosts[i]), &hub->hosts[i])) {
+            hub_destroy(hub);
+            return NULL;
+        }
+        hub->host_count++;
+    }
+    return hub;
+}
+
+enum status hubs_add(struct hubs *hubs, const struct hub_config *config, struct hub **ret_hub)
+{
+    assert(config->name.size > 0 && config->storage != NULL);
+    if (hubs->count == HUBS_MAX) {
+        return STATUS_LIMIT;
+    }
+    struct hub *hub = hub_new(hubs, config);
+    if (hub == NULL) {
+        return STATUS_NO_MEMORY;
+    }
+    hub->storage = config->storage;
+    const enum status status = storage_connections_clear(hub->storage, hub_now_us(hub));
+    if (status != STATUS_OK) {
+        hub_destroy(hub);
+        return status;
+    }
+    hub_event(hub, HUB_EVENT_HUB, (struct identity_key){0}, STR("{\"what\":\"started\"}"),
+              (struct str){0});
+    hubs->hubs[hubs->count++] = hub;
+    *ret_hub = hub;
+    return STATUS_OK;
+}
+
+struct hub *hubs_named(struct hubs *hubs, struct str name)
+{
+    for (size_t i = 0; i < hubs->count; i++) {
+        if (str_equal_nocase(hubs->hubs[i]->name, name)) {
+            return hubs->hubs[i];
+        }
+    }
+    return NULL;
+}
+
+struct hub *hubs_find(struct hubs *hubs, struct str host, struct problem *problem)
+{
+    const struct str bare = hub_host_bare(host);
+    struct str label;
+    struct str rest;
+    (void)str_cut(bare, '.', &label, &rest);
+    if (str_equal_nocase(rest, STR("localhost"))) {
+        struct hub *hub = hubs_named(hubs, label);
+        if (hub != NULL) {
+            return hub;
+        }
+    }
+    for (size_t i = 0; i < hubs->count; i++) {
+        if (hub_answers_to(hubs->hubs[i], host)) {
+            return hubs->hubs[i];
+        }
+    }
+    problem_set(problem, PROBLEM_NO_OFFSET,
+                "no hub here is called '%.*s'; use localhost or *.localhost, or start the emulator "
+                "with --hostname %.*s",
+                STR_ARG(bare), STR_ARG(bare));
+    return NULL;
+}
+
+int64_t hubs_sleep_us(struct hubs *hubs)
+{
+    int64_t sleep_us = INT64_MAX;
+    for (size_t i = 0; i < hubs->count; i++) {
+        const struct hub *hub = hubs->hubs[i];
+        if (!list_empty(&hub->query_jobs)) {
+            return 0;
+        }
+        const int64_t next_us = timers_next_us(&hub->timers);
+        if (next_us == INT64_MAX) {
+            continue;
+        }
+        const int64_t left_us = next_us - hub_now_us(hub);
+        if (left_us <= 0) {
+            return 0;
+        }
+        if (!hub->clock.frozen && left_us < sleep_us) {
+            sleep_us = left_us;
+        }
+    }
+    return sleep_us;
+}
+
+void hubs_wake(struct hubs *hubs)
+{
+    for (size_t i = 0; i < hubs->count; i++) {
+        timers_fire(&hubs->hubs[i]->timers, hub_now_us(hubs->hubs[i]));
+        hub_query_jobs_run(hubs->hubs[i]);
+    }
+}
+
+static bool commit_one(struct hub *hub)
+{
+    if (!hub->failed && !storage_dirty(hub->storage)) {
+        return true;
+    }
+    enum status status = STATUS_IO;
+    if (!hub->failed) {
+        status = storage_commit(hub->storage);
+    }
+    if (status != STATUS_OK) {
+        LOG_ERROR("hub", "hub=%.*s could not commit, undoing the tick: %s", STR_ARG(hub->name),
+                  hub->failed ? "an operation in it failed" : status_text(status));
+        storage_rollback(hub->storage);
+        hub->failed = false;
+        hub->journal_grew = false;
+        return false;
+    }
+    hub->figures.commits++;
+    hub_journal_announce(hub);
+    return true;
+}
+
+bool hubs_commit(struct hubs *hubs)
+{
+    bool all = true;
+    for (size_t i = 0; i < hubs->count; i++) {
+        all = commit_one(hubs->hubs[i]) && all;
+    }
+    return all;
+}
+
+enum hub_code hub_fail(struct hub *hub, enum status status, struct problem *problem)
+{
+    assert(status != STATUS_OK);
+    LOG_ERROR("hub", "hub=%.*s %s", STR_ARG(hub->name), status_text(status));
+    problem_set(problem, PROBLEM_NO_OFFSET, "the emulator itself failed: %s", status_text(status));
+    hub->failed = true;
+    return HUB_SERVER_ERROR;
+}
+
+struct str hub_name(const struct hub *hub)
+{
+    return hub->name;
+}
+
+struct str hub_host(const struct hub *hub)
+{
+    return hub->host_count > 0 ? hub->hosts[0] : STR("localhost");
+}
+
+int64_t hub_now_us(const struct hub *hub)
+{
+    return clock_now_us(&hub->clock);
+}
+
+const struct hub_settings *hub_settings(const struct hub *hub)
+{
+    return &hub->settings;
+}
+
+const struct hub_policy *hub_policies(const struct hub *hub)
+{
+    return hub->policies;
+}
+
+struct random *hub_random(struct hub *hub)
+{
+    return &hub->random;
+}
+
+void hub_timer_start(struct hub *hub, struct timer *timer, int64_t in_us)
+{
+    if (timers_start(&hub->timers, timer, hub_now_us(hub) + in_us) != STATUS_OK) {
+        LOG_ERROR("hub", "hub=%.*s a timer does not run: out of memory", STR_ARG(hub->name));
+    }
+}
+
+void hub_timer_stop(struct hub *hub, struct timer *timer)
+{
+    timers_stop(&hub->timers, timer);
+}
+
+void hub_figures(const struct hub *hub, struct hub_figures *ret_figures)
+{
+    *ret_figures = hub->figures;
+    ret_figures->links = hub->links.count;
+    ret_figures->journal_last = storage_journal_last(hub->storage);
+}
+
+enum hub_code hub_reset(struct hub *hub)
+{
+    hub_query_jobs_end_all(hub, HUB_SERVICE_UNAVAILABLE, "the hub was reset");
+    hub_methods_end_all(hub, HUB_SERVICE_UNAVAILABLE, "the hub was reset");
+    for (size_t at = 0;;) {
+        struct hub_link *link = map_next(&hub->links, &at);
+        if (link == NULL) {
+            break;
+        }
+        hub_link_end(link, HUB_SERVICE_UNAVAILABLE, "the hub was reset");
+        at = 0;
+    }
+    const enum status status = storage_clear(hub->storage);
+    if (status != STATUS_OK) {
+        return hub_fail(hub, status, NULL);
+    }
+    hub_event(hub, HUB_EVENT_HUB, (struct identity_key){0}, STR("{\"what\":\"reset\"}"),
+              (struct str){0});
+    if (hub->seed.data != NULL) {
+        struct str seed = hub->seed;
+        hub->seed = (struct str){0};
+        const enum hub_code code = hub_seed(hub, seed, NULL);
+        str_destroy(&seed);
+        return code;
+    }
+    return hub->failed ? HUB_SERVER_ERROR : HUB_OK;
+}

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: MIT */
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "base/base64.h"
+#include "base/log.h"
+#include "hub/hub_internal.h"
+#include "query/query.h"
+
+/*
+ * A query on its way: parsed once, then scanned in slices between ticks, so that a scan over a million
+ * twins delays nobody. A page ends with the id of its last row; the next goes on behind it, so page k
+ * costs what page 1 costs. Aggregates have no rows to stop at: they are counted anew for each page.
+ */
+enum {
+    ROWS_PER_SLICE = 2048, /* well under a millisecond of a plain scan */
+    GROUPS_MAX = 100000,
+    GROUP_BYTES_MAX = 16 << 20,
+    PAGE_SIZE_MAX = 64 << 20, /* bytes of one page: 1000 twins of the largest size and then some */
+    TOKEN_SIZE_MAX = 256,
+};
+
+struct hub_query_job {
+    struct hub *hub;
+    struct list link; /* in hub->query_jobs, or alone */
+    struct arena arena;
+    struct arena row_arena; /* of one document */
+    const struct query *query;
+    const struct query_info *info;
+    struct storage_scan *scan;
+    struct query_groups *groups;
+    uint64_t text_hash;
+    size_t item_max;
+    uint64_t skipped; /* rows that earlier pages had: for TOP, and for aggregates' paging */
+    size_t items;
+    int64_t last_id;
+    struct buf out;
+    void (*done)(void *ctx, const struct hub_query_result *result);
+    void *ctx;
+};
+
+static void job_destroy(struct hub_query_job *job)
+{
+    list_remove(&job->link);
+    storage_scan_close(job->scan);
+    query_groups_destroy(job->groups);
+    buf_finish(&job->out);
+    arena_finish(&job->row_arena);
+    arena_finish(&job->arena);
+    mem_free(job);
+}
+
+static void job_fail(struct hub_query_job *job, enum hub_code code, const struct problem *problem)
+{
+    const struct hub_query_result result = {.code = code, .problem = problem};
+    job->done(job->ctx, &result);
+    job_destroy(job);
+}
+
+static void job_fail_status(struct hub_query_job *job, enum status status)
+{
+    struct problem problem;
+    if (status == STATUS_LIMIT) {
+        problem_set(&problem, PROBLEM_NO_OFFSET,
+                    "the result is larger than one page may be; ask for fewer rows or groups");
+        job_fail(job, HUB_ARGUMENT_INVALID, &problem);
+        return;
+    }
+    const enum hub_code code = hub_fail(job->hub, status, &problem);
+    job_fail(job, code, &problem);
+}
+
+/* ---- continuation: base64 of "1.<query hash>.<last id>.<rows so far>" ---- */
+
+static bool token_read(struct str token, uint64_t text_hash, int64_t *ret_last_id,
+                       uint64_t *ret_rows)
+{
+    CLEANUP(buf_finish) struct buf text = BUF_INIT(TOKEN_SIZE_MAX);
+    if (!base64_decode_append(&text, token) || buf_status(&text) != STATUS_OK) {
+        return false;
+    }
+    struct str parts[4];
+    struct str rest = buf_str(&text);
+    for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+        if (str_cut(rest, '.', &parts[i], &rest) != (i + 1 < ARRAY_SIZE(parts))) {
+            return false;
+        }
+    }
+    uint64_t hash = 0;
+    return str_equal(parts[0], STR("1")) && str_to_u64(parts[1], &hash) && hash == text_hash &&
+           str_to_i64(parts[2], ret_last_id) && *ret_last_id >= 0 && str_to_u64(parts[3], ret_rows);
+}
+
+static void token_write(const struct hub_query_job *job, struct buf *out)
+{
+    char text[TOKEN_SIZE_MAX];
+    const int size = snprintf(text, sizeof(text), "1.%" PRIu64 ".%" PRId64 ".%" PRIu64,
+                              job->text_hash, job->last_id, job->skipped + job->items);
+    base64_append(out, str_of(text, (size_t)size));
+}
+
+/* ---- the run ---- */
+
+static void job_finish(struct hub_query_job *job, bool more)
+{
+    buf_append_byte(&job->out, ']');
+    CLEANUP(buf_finish) struct buf token = BUF_INIT(2 * TOKEN_SIZE_MAX);
+    if (more) {
+        token_write(job, &token);
+    }
+    const enum status status =
+        buf_status(&job->out) != STATUS_OK ? buf_status(&job->out) : buf_status(&token);
+    if (status != STATUS_OK) {
+        job_fail_status(job, status);
+        return;
+    }
+    const struct hub_query_result result = {
+        .code = HUB_OK,
+        .items = buf_str(&job->out),
+        .item_type = job->info->item_type,
+        .continuation = buf_str(&token),
+    };
+    job->done(job->ctx, &result);
+    job_destroy(job);
+}
+
+static void emit_groups(struct hub_query_job *job)
+{
+    const size_t count = query_groups_size(job->groups);
+    size_t at = job->skipped > count ? count : (size_t)job->skipped;
+    while (at < count && job->items < job->item_max) {
+        buf_append_str(&job->out, job->items > 0 ? STR(",") : STR_EMPTY);
+        query_groups_append(job->groups, at++, &job->out);
+        job->items++;
+    }
+    job_finish(job, at < count);
+}
+
+static enum status emit_row(struct hub_query_job *job, const struct query_row *row)
+{
+    buf_append_str(&job->out, job->items > 0 ? STR(",") : STR_EMPTY);
+    if (job->info->shape == QUERY_ROWS) {
+        query_project(job->query, row, &job->out);
+    } else {
+        struct storage_identity *twin = NULL;
+        arena_reset(&job->row_arena);
+        const enum status status = storage_scan_identity(job->scan, &job->row_arena, &twin);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        hub_twin_append(&job->out, twin);
+    }
+    job->items++;
+    job->last_id = storage_scan_id(job->scan);
+    return buf_status(&job->out);
+}
+
+static bool page_full(const struct hub_query_job *job)
+{
+    return job->info->shape != QUERY_GROUPS && job->items == job->item_max;
+}
+
+static bool top_reached(const struct hub_query_job *job)
+{
+    return job->info->shape != QUERY_GROUPS && job->skipped + job->items >= job->info->top;
+}
+
+/* One row that passed WHERE. True: the job is over and gone. */
+static bool take_row(struct hub_query_job *job, const struct query_row *row)
+{
+    if (page_full(job)) {
+        job_finish(job, true); /* this row is the proof that there is a next page */
+        return true;
+    }
+    const enum status status = job->info->shape == QUERY_GROUPS ? query_groups_add(job->groups, row)
+                                                                : emit_row(job, row);
+    if (status != STATUS_OK) {
+        job_fail_status(job, status);
+        return true;
+    }
+    if (top_reached(job)) {
+        job_finish(job, false);
+        return true;
+    }
+    return false;
+}
+
+/* Goes on for one slice. True: the job is over and gone. */
+static bool job_step(struct hub_query_job *job)
+{
+    size_t rows_left = ROWS_PER_SLICE;
+    for (;;) {
+        enum storage_scan_result result = STORAGE_SCAN_END;
+        const struct query_row *row = NULL;
+        const enum status status = storage_scan_next(job->scan, &rows_left, &result, &row);
+        if (status != STATUS_OK) {
+            job_fail_status(job, status);
+            return true;
+        }
+        switch (result) {
+        case STORAGE_SCAN_ROW:
+            if (take_row(job, row)) {
+                return true;
+            }
+            break;
+        case STORAGE_SCAN_PAUSED:
+            return false;
+        case STORAGE_SCAN_END:
+            if (job->info->shape == QUERY_GROUPS) {
+                emit_groups(job);
+            } else {
+                job_finish(job, false);
+            }
+            return true;
+        }
+    }
+}
+
+static void append_caret(struct problem *problem, struct str text)
+{
+    CLEANUP(buf_finish) struct buf caret = BUF_INIT(4096);
+    query_caret_append(&caret, text, problem->offset);
+    LOG_WARN("hub", "query refused: %s", problem->text);
+    if (buf_status(&caret) == STATUS_OK) {
+        struct problem whole;
+        problem_set(&whole, problem->offset, "%s\n%.*s", problem->text, STR_ARG(buf_str(&caret)));
+        *problem = whole;
+    }
+}
+
+static enum hub_code job_parse(struct hub_query_job *job, struct str text, struct problem *problem)
+{
+    const char *copy = arena_copy(&job->arena, text);
+    if (copy == NULL) {
+        problem_set(problem, PROBLEM_NO_OFFSET, "the query is longer than %u characters",
+                    QUERY_CHARACTERS_MAX);
+        return HUB_ARGUMENT_INVALID;
+    }
+    const struct str kept = str_of(copy, text.size);
+    const enum status status = query_parse(kept, &job->arena, &job->query, problem);
+    if (status == STATUS_INVALID) {
+        append_caret(problem, kept);
+        return HUB_ARGUMENT_INVALID;
+    }
+    if (status != STATUS_OK) {
+        return hub_fail(job->hub, status, problem);
+    }
+    job->info = query_info(job->query);
+    job->text_hash = str_hash(text);
+    return HUB_OK;
+}
+
+static enum hub_code job_open(struct hub_query_job *job, struct str continuation,
+                              struct problem *problem)
+{
+    int64_t after_id = 0;
+    if (continuation.size > 0 &&
+        !token_read(continuation, job->text_hash, &after_id, &job->skipped)) {
+        problem_set(problem, PROBLEM_NO_OFFSET,
+                    "x-ms-continuation is not a token of this query; send the same query text again");
+        return HUB_ARGUMENT_INVALID;
+    }
+    enum status status = hub_flush_activity(job->hub);
+    if (status == STATUS_OK && job->info->shape == QUERY_GROUPS) {
+        status = query_groups_create(job->query, GROUPS_MAX, GROUP_BYTES_MAX, &job->groups);
+        after_id = 0;
+    }
+    if (status == STATUS_OK) {
+        status = storage_scan_open(job->hub->storage, job->query, after_id, &job->scan);
+    }
+    return status == STATUS_OK ? HUB_OK : hub_fail(job->hub, status, problem);
+}
+
+static struct hub_query_job *job_new(struct hub *hub, size_t item_max)
+{
+    struct hub_query_job *job = mem_zalloc(sizeof(*job));
+    if (job == NULL) {
+        return NULL;
+    }
+    job->hub = hub;
+    job->item_max = item_max;
+    list_init(&job->link);
+    arena_init(&job->arena, QUERY_ARENA_SIZE);
+    arena_init(&job->row_arena, HUB_READ_ARENA_MAX);
+    buf_init(&job->out, PAGE_SIZE_MAX);
+    buf_append_byte(&job->out, '[');
+    return job;
+}
+
+void hub_query_start(struct hub *hub, struct str text, size_t item_max, struct str continuation,
+                     void (*done)(void *ctx, const struct hub_query_result *result), void *ctx,
+                     struct hub_query_job **ret_job)
+{
+    assert(item_max > 0);
+    *ret_job = NULL;
+    hub->figures.queries++;
+    struct problem problem = {.offset = PROBLEM_NO_OFFSET};
+    struct hub_query_job *job = job_new(hub, item_max);
+    if (job == NULL) {
+        const enum hub_code code = hub_fail(hub, STATUS_NO_MEMORY, &problem);
+        done(ctx, &(struct hub_query_result){.code = code, .problem = &problem});
+        return;
+    }
+    job->done = done;
+    job->ctx = ctx;
+    enum hub_code code = job_parse(job, text, &problem);
+    if (code == HUB_OK) {
+        code = job_open(job, continuation, &problem);
+    }
+    if (code != HUB_OK) {
+        job_fail(job, code, &problem);
+        return;
+    }
+    if (!job_step(job)) {
+        list_append(&hub->query_jobs, &job->link);
+        *ret_job = job;
+    }
+}
+
+void hub_query_cancel(struct hub_query_job *job)
+{
+    if (job != NULL) {
+        job_destroy(job);
+    }
+}
+
+void hub_query_jobs_run(struct hub *hub)
+{
+    /* A job that ends may let its owner start or cancel another: take one at a time, from the front. */
+    struct list again;
+    list_init(&again);
+    while (!list_empty(&hub->query_jobs)) {
+        struct hub_query_job *job =
+            LIST_ENTRY(hub->query_jobs.next, struct hub_query_job, link);
+        list_remove(&job->link);
+        list_append(&again, &job->link);
+        (void)job_step(job);
+    }
+    while (!list_empty(&again)) {
+        struct list *member = again.next;
+        list_remove(member);
+        list_append(&hub->query_jobs, member);
+    }
+}
+
+void hub_query_jobs_end_all(struct hub *hub, enum hub_code code, const char *why)
+{
+    struct problem problem;
+    problem_set(&problem, PROBLEM_NO_OFFSET, "%s", why);
+    while (!list_empty(&hub->query_jobs)) {
+        job_fail(LIST_ENTRY(hub->query_jobs.next, struct hub_query_job, link), code, &problem);
+    }
+}
