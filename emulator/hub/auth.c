@@ -64,8 +64,8 @@ static struct str without_trailing_slashes(struct str path)
 }
 
 /*
- * Does the token's resource cover `path` ("/devices/d1")? `longer_too` also takes a resource that goes
- * on below the path, as old device samples write it (device protocol reference, 7.1).
+ * Does the token's resource cover `path` ("/devices/d1")? `longer_too` also takes a resource that
+ * goes on below the path, as old device samples write it (device protocol reference, 7.1).
  */
 static bool resource_covers(const struct hub *hub, const struct sas_token *token, struct str path,
                             bool longer_too, struct problem *problem)
@@ -93,8 +93,8 @@ static bool resource_covers(const struct hub *hub, const struct sas_token *token
         return true;
     }
     problem_set(problem, PROBLEM_NO_OFFSET,
-                "the token is for '%.*s' (its sr), but what is asked for is '%.*s'",
-                STR_ARG(rest), STR_ARG(path));
+                "the token is for '%.*s' (its sr), but what is asked for is '%.*s'", STR_ARG(rest),
+                STR_ARG(path));
     return false;
 }
 
@@ -218,9 +218,8 @@ static enum hub_code check_token(struct hub *hub, const struct hub_credentials *
         return hub_fail(hub, STATUS_NO_MEMORY, problem);
     }
     const bool by_policy = token.policy.size > 0;
-    const bool authentic = by_policy
-                               ? signed_by_policy(hub, &token, HUB_DEVICE_CONNECT, problem)
-                               : signed_by_identity(&token, identity, problem);
+    const bool authentic = by_policy ? signed_by_policy(hub, &token, HUB_DEVICE_CONNECT, problem)
+                                     : signed_by_identity(&token, identity, problem);
     if (!authentic || !resource_covers(hub, &token, buf_str(&path), true, problem) ||
         !still_valid(hub, &token, problem)) {
         return HUB_UNAUTHORIZED_ACCESS;
@@ -312,7 +311,8 @@ enum hub_code hub_authenticate(struct hub *hub, const struct hub_credentials *cr
     } else if (credentials->certificate != NULL) {
         code = check_certificate(hub, credentials->certificate, identity, &principal, problem);
     } else {
-        problem_set(problem, PROBLEM_NO_OFFSET, "neither a token nor a client certificate was sent");
+        problem_set(problem, PROBLEM_NO_OFFSET,
+                    "neither a token nor a client certificate was sent");
         code = HUB_UNAUTHORIZED_ACCESS;
     }
     if (code == HUB_OK) {

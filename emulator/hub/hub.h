@@ -96,14 +96,15 @@ void hub_timer_start(struct hub *hub, struct timer *timer, int64_t in_us);
 void hub_timer_stop(struct hub *hub, struct timer *timer);
 
 /*
- * Loads a fleet: {"devices": [twin documents], "devices.modules": [...]} (fixtures/README.md). System
- * attributes are taken as given; records that exist are replaced. The text is kept for hub_reset().
- * All or nothing; the problem names the element and the member at fault.
+ * Loads a fleet: {"devices": [twin documents], "devices.modules": [...]} (fixtures/README.md).
+ * System attributes are taken as given; records that are there already stay as they are, so that a
+ * restart on kept data loses nothing. The text is kept for hub_reset(). On a refusal hubs_commit()
+ * undoes it all; the problem names the element and the member at fault.
  */
 MUST_CHECK enum hub_code hub_seed(struct hub *hub, struct str text, struct problem *problem);
 
-/* Back to the start: identities, twins, sessions and journal go, connections are closed, the seed is
- * applied again; policies and names stay. Sequence numbers go on. */
+/* Back to the start: identities, twins, sessions and journal go, connections are closed, the seed
+ * is applied again; policies and names stay. Sequence numbers go on. */
 MUST_CHECK enum hub_code hub_reset(struct hub *hub);
 
 /* ---- who is asking ---- */

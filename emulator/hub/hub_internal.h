@@ -8,10 +8,10 @@
 #include "hub/hub.h"
 
 enum {
-    HUB_SCRATCH_MAX = 1 << 20,      /* bytes of one journal row's detail, one notification */
-    HUB_READ_ARENA_MAX = 1 << 20,   /* bytes of one record read for the hub's own use */
-    HUB_STATUS_REASON_MAX = 128,    /* characters; service reference, 2.5 */
-    HUB_MODULES_MAX = 50,           /* per device */
+    HUB_SCRATCH_MAX = 1 << 20,    /* bytes of one journal row's detail, one notification */
+    HUB_READ_ARENA_MAX = 1 << 20, /* bytes of one record read for the hub's own use */
+    HUB_STATUS_REASON_MAX = 128,  /* characters; service reference, 2.5 */
+    HUB_MODULES_MAX = 50,         /* per device */
     HUB_METHOD_PAYLOAD_MAX = 131072,
     HUB_METHOD_NAME_MAX = 128,
 };
@@ -29,24 +29,24 @@ struct hub {
     struct hub_settings settings;
     struct str seed; /* owned; data NULL: none */
 
-    struct map links;         /* struct hub_link by record id */
-    struct list active_links; /* those whose last activity is not in storage yet */
-    struct map calls;         /* struct hub_call by request id */
+    struct map links;          /* struct hub_link by record id */
+    struct list active_links;  /* those whose last activity is not in storage yet */
+    struct map calls;          /* struct hub_call by request id */
     struct list waiting_calls; /* those whose device is not there yet */
     uint64_t request_id_last;
     struct list query_jobs; /* those that go on in slices */
     struct list watchers;
     int64_t generation_last;
 
-    bool failed;       /* this tick: undo it */
-    bool journal_grew; /* this tick */
+    bool failed;        /* this tick: undo it */
+    bool journal_grew;  /* this tick */
     struct buf scratch; /* cleared by each user */
     struct hub_figures figures;
 };
 
 struct hub_link {
     struct hub *hub;
-    int64_t id; /* also the key in hub->links */
+    int64_t id;                /* also the key in hub->links */
     struct str device, module; /* owned */
     struct hub_principal principal;
     const char *protocol;
@@ -73,8 +73,7 @@ enum hub_code hub_absent(struct identity_key key, struct problem *problem);
 bool hub_match_holds(const struct hub_match *match, struct str etag);
 /* The first version of a twin. */
 enum hub_code hub_new_twin(struct hub *hub, struct storage_identity *identity, const cJSON *tags,
-                           const cJSON *desired, struct arena *arena,
-                           struct problem *problem);
+                           const cJSON *desired, struct arena *arena, struct problem *problem);
 int64_t hub_next_generation(struct hub *hub);
 const char *hub_auth_name(enum storage_auth auth);
 bool hub_auth_from_name(struct str name, enum storage_auth *ret_auth);
@@ -82,8 +81,8 @@ bool hub_auth_from_name(struct str name, enum storage_auth *ret_auth);
 /* ---- twin.c, twin_merge.c, twin_rules.c ---- */
 enum hub_section { HUB_SECTION_TAGS, HUB_SECTION_DESIRED, HUB_SECTION_REPORTED };
 
-/* Checks what a client wants to write: names, values, depth. Members named $metadata and $version at the
- * top are looked over when `from_service`. HUB_ARGUMENT_INVALID with a reason. */
+/* Checks what a client wants to write: names, values, depth. Members named $metadata and $version
+ * at the top are looked over when `from_service`. HUB_ARGUMENT_INVALID with a reason. */
 enum hub_code hub_section_check(const cJSON *patch, enum hub_section section, bool from_service,
                                 struct problem *problem);
 /* Checks what would be stored: size and depth. */
@@ -94,7 +93,8 @@ struct hub_stamp {
     char time[CLOCK_TEXT_SIZE];
     uint64_t version; /* 0: no $lastUpdatedVersion (reported) */
 };
-/* Merges `patch` into `document`, keeping `metadata` in step; tags have none (NULL). False: no memory. */
+/* Merges `patch` into `document`, keeping `metadata` in step; tags have none (NULL). False: no
+ * memory. */
 bool hub_merge(cJSON *document, cJSON *metadata, const cJSON *patch, const struct hub_stamp *stamp);
 /* The metadata of a patch alone, for change events. NULL: no memory. */
 cJSON *hub_stamp_tree(const cJSON *patch, const struct hub_stamp *stamp);

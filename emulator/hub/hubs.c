@@ -34,7 +34,8 @@ enum status hubs_create(struct hubs **ret_hubs)
 static void str_destroy(struct str *owned)
 {
     char *data = NULL;
-    memcpy(&data, &owned->data, sizeof(data)); /* the bytes are ours; struct str is const for users */
+    memcpy(&data, &owned->data,
+           sizeof(data)); /* the bytes are ours; struct str is const for users */
     mem_free(data);
     *owned = (struct str){0};
 }

@@ -68,7 +68,8 @@ static enum hub_code check_key(struct identity_key key, struct problem *problem)
     problem_set(problem, PROBLEM_NO_OFFSET,
                 "%s id '%.*s' must be 1 to 128 of the ASCII letters, digits and "
                 "- : . + %% _ # * ? ! ( ) , = @ ; $ '",
-                device_valid ? "module" : "device", STR_ARG(device_valid ? key.module : key.device));
+                device_valid ? "module" : "device",
+                STR_ARG(device_valid ? key.module : key.device));
     return HUB_ARGUMENT_INVALID;
 }
 
@@ -186,8 +187,9 @@ static enum hub_code set_keys(struct hub *hub, const struct hub_identity_desc *d
     }
     if (desc->primary_key.size > 0) {
         if (!sas_key_valid(desc->primary_key) || !sas_key_valid(desc->secondary_key)) {
-            problem_set(problem, PROBLEM_NO_OFFSET, "a symmetric key must be base64 of %u to %u bytes",
-                        SAS_KEY_SIZE_MIN, SAS_KEY_SIZE_MAX);
+            problem_set(problem, PROBLEM_NO_OFFSET,
+                        "a symmetric key must be base64 of %u to %u bytes", SAS_KEY_SIZE_MIN,
+                        SAS_KEY_SIZE_MAX);
             return HUB_ARGUMENT_INVALID;
         }
         identity->primary_key = desc->primary_key;
@@ -212,7 +214,8 @@ static enum hub_code set_auth(struct hub *hub, const struct hub_identity_desc *d
                               struct arena *arena, struct storage_identity *identity,
                               struct problem *problem)
 {
-    const bool thumbprints = desc->primary_thumbprint.size > 0 || desc->secondary_thumbprint.size > 0;
+    const bool thumbprints =
+        desc->primary_thumbprint.size > 0 || desc->secondary_thumbprint.size > 0;
     if (desc->auth_type.size > 0) {
         if (!hub_auth_from_name(desc->auth_type, &identity->auth)) {
             problem_set(problem, PROBLEM_NO_OFFSET,
@@ -231,7 +234,8 @@ static enum hub_code set_auth(struct hub *hub, const struct hub_identity_desc *d
     }
     identity->primary_key = STR_EMPTY;
     identity->secondary_key = STR_EMPTY;
-    if (!thumbprint_valid(desc->primary_thumbprint) || !thumbprint_valid(desc->secondary_thumbprint)) {
+    if (!thumbprint_valid(desc->primary_thumbprint) ||
+        !thumbprint_valid(desc->secondary_thumbprint)) {
         problem_set(problem, PROBLEM_NO_OFFSET,
                     "a thumbprint must be 40 (SHA-1) or 64 (SHA-256) hex digits");
         return HUB_ARGUMENT_INVALID;
@@ -364,7 +368,8 @@ static enum hub_code check_new_module(struct hub *hub, const struct storage_iden
         return hub_fail(hub, status, problem);
     }
     if (count >= HUB_MODULES_MAX) {
-        problem_set(problem, PROBLEM_NO_OFFSET, "device '%.*s' has %d modules, the most it can have",
+        problem_set(problem, PROBLEM_NO_OFFSET,
+                    "device '%.*s' has %d modules, the most it can have",
                     STR_ARG(parent->key.device), HUB_MODULES_MAX);
         return HUB_TOO_MANY_MODULES;
     }

@@ -58,8 +58,9 @@ void hub_note_refused(struct hub *hub, const char *endpoint, uint64_t conn_id,
     LOG_WARN(endpoint, "conn=%" PRIu64 " device=%.*s module=%.*s refused code=%d: %s", conn_id,
              STR_ARG(key.device), STR_ARG(key.module), (int)code, why);
     CLEANUP(buf_finish) struct buf detail = BUF_INIT(HUB_SCRATCH_MAX);
-    buf_append_format(&detail, "{\"endpoint\":\"%s\",\"connection\":%" PRIu64 ",\"code\":%d,\"why\":",
-                      endpoint, conn_id, (int)code);
+    buf_append_format(
+        &detail, "{\"endpoint\":\"%s\",\"connection\":%" PRIu64 ",\"code\":%d,\"why\":", endpoint,
+        conn_id, (int)code);
     json_append_string(&detail, str_from(why));
     buf_append_byte(&detail, '}');
     if (buf_status(&detail) != STATUS_OK) {

@@ -188,8 +188,7 @@ static enum hub_code answer(struct hub *hub, enum status status)
 
 enum hub_code hub_session_load(struct hub_link *link, struct arena *arena, struct str *ret_session)
 {
-    return answer(link->hub,
-                  storage_session_get(link->hub->storage, link->id, arena, ret_session));
+    return answer(link->hub, storage_session_get(link->hub->storage, link->id, arena, ret_session));
 }
 
 enum hub_code hub_session_store(struct hub_link *link, struct str session)

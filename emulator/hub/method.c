@@ -220,8 +220,9 @@ static enum hub_code check_timeouts(const struct hub_method *method, struct prob
 static enum hub_code check_method(const struct hub_method *method, struct problem *problem)
 {
     if (method->name.size == 0 || method->name.size > HUB_METHOD_NAME_MAX) {
-        problem_set(problem, PROBLEM_NO_OFFSET, "methodName has %zu characters; 1 to %d are allowed",
-                    method->name.size, HUB_METHOD_NAME_MAX);
+        problem_set(problem, PROBLEM_NO_OFFSET,
+                    "methodName has %zu characters; 1 to %d are allowed", method->name.size,
+                    HUB_METHOD_NAME_MAX);
         return HUB_ARGUMENT_INVALID;
     }
     if (method->payload.size > HUB_METHOD_PAYLOAD_MAX) {
@@ -247,8 +248,10 @@ enum hub_code hub_method_invoke(struct hub *hub, const struct hub_method *method
     }
     struct hub_link *link = hub_link_find(hub, identity->id);
     if (link != NULL && link->calls_in_flight >= hub->settings.methods_in_flight_max) {
-        problem_set(problem, PROBLEM_NO_OFFSET, "%zu calls to this device are in flight, the most "
-                    "there may be", link->calls_in_flight);
+        problem_set(problem, PROBLEM_NO_OFFSET,
+                    "%zu calls to this device are in flight, the most "
+                    "there may be",
+                    link->calls_in_flight);
         return HUB_TOO_MANY_METHODS;
     }
     struct hub_call *call = call_new(hub, method);

@@ -10,9 +10,10 @@
 #include "query/query.h"
 
 /*
- * A query on its way: parsed once, then scanned in slices between ticks, so that a scan over a million
- * twins delays nobody. A page ends with the id of its last row; the next goes on behind it, so page k
- * costs what page 1 costs. Aggregates have no rows to stop at: they are counted anew for each page.
+ * A query on its way: parsed once, then scanned in slices between ticks, so that a scan over a
+ * million twins delays nobody. A page ends with the id of its last row; the next goes on behind it,
+ * so page k costs what page 1 costs. Aggregates have no rows to stop at: they are counted anew for
+ * each page.
  */
 enum {
     ROWS_PER_SLICE = 2048, /* well under a millisecond of a plain scan */
@@ -174,8 +175,8 @@ static bool take_row(struct hub_query_job *job, const struct query_row *row)
         job_finish(job, true); /* this row is the proof that there is a next page */
         return true;
     }
-    const enum status status = job->info->shape == QUERY_GROUPS ? query_groups_add(job->groups, row)
-                                                                : emit_row(job, row);
+    const enum status status =
+        job->info->shape == QUERY_GROUPS ? query_groups_add(job->groups, row) : emit_row(job, row);
     if (status != STATUS_OK) {
         job_fail_status(job, status);
         return true;
@@ -258,8 +259,9 @@ static enum hub_code job_open(struct hub_query_job *job, struct str continuation
     int64_t after_id = 0;
     if (continuation.size > 0 &&
         !token_read(continuation, job->text_hash, &after_id, &job->skipped)) {
-        problem_set(problem, PROBLEM_NO_OFFSET,
-                    "x-ms-continuation is not a token of this query; send the same query text again");
+        problem_set(
+            problem, PROBLEM_NO_OFFSET,
+            "x-ms-continuation is not a token of this query; send the same query text again");
         return HUB_ARGUMENT_INVALID;
     }
     enum status status = hub_flush_activity(job->hub);
@@ -328,12 +330,12 @@ void hub_query_cancel(struct hub_query_job *job)
 
 void hub_query_jobs_run(struct hub *hub)
 {
-    /* A job that ends may let its owner start or cancel another: take one at a time, from the front. */
+    /* A job that ends may let its owner start or cancel another: take one at a time, from the
+     * front. */
     struct list again;
     list_init(&again);
     while (!list_empty(&hub->query_jobs)) {
-        struct hub_query_job *job =
-            LIST_ENTRY(hub->query_jobs.next, struct hub_query_job, link);
+        struct hub_query_job *job = LIST_ENTRY(hub->query_jobs.next, struct hub_query_job, link);
         list_remove(&job->link);
         list_append(&again, &job->link);
         (void)job_step(job);

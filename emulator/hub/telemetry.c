@@ -4,7 +4,8 @@
 #include "base/json.h"
 #include "hub/hub_internal.h"
 
-/* Body, values of system properties, names and values of the others (device protocol reference, 0). */
+/* Body, values of system properties, names and values of the others (device protocol reference, 0).
+ */
 static size_t metered_size(const struct hub_message *message)
 {
     size_t size = message->body.size;
@@ -17,8 +18,8 @@ static size_t metered_size(const struct hub_message *message)
     return size;
 }
 
-static void append_properties(struct buf *out, struct str name, const struct hub_property *properties,
-                              size_t count)
+static void append_properties(struct buf *out, struct str name,
+                              const struct hub_property *properties, size_t count)
 {
     if (count == 0) {
         return;
@@ -48,7 +49,8 @@ static void append_sender(struct buf *out, const struct hub_principal *principal
     buf_append_str(out, STR("\",\"generationId\":\""));
     char digits[20];
     size_t at = sizeof(digits);
-    for (uint64_t left = (uint64_t)principal->generation; left > 0 || at == sizeof(digits); left /= 10) {
+    for (uint64_t left = (uint64_t)principal->generation; left > 0 || at == sizeof(digits);
+         left /= 10) {
         digits[--at] = (char)('0' + left % 10);
     }
     buf_append(out, digits + at, sizeof(digits) - at);

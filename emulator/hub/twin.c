@@ -137,7 +137,8 @@ static enum hub_code read_twin(struct hub *hub, struct identity_key key, struct 
     enum status status = hub_flush_activity(hub);
     struct storage_identity *twin = NULL;
     if (status == STATUS_OK) {
-        status = storage_identity_get(hub->storage, key, STORAGE_TWIN | STORAGE_METADATA, arena, &twin);
+        status =
+            storage_identity_get(hub->storage, key, STORAGE_TWIN | STORAGE_METADATA, arena, &twin);
     }
     if (status != STATUS_OK) {
         return hub_fail(hub, status, problem);
@@ -179,12 +180,12 @@ struct section {
 };
 
 /*
- * Applies `patch` to a section: merged into it, or in its place. The twin's texts change only when all
- * is well.
+ * Applies `patch` to a section: merged into it, or in its place. The twin's texts change only when
+ * all is well.
  */
-static enum hub_code write_section(struct hub *hub, const struct section *section, const cJSON *patch,
-                                   bool replace, const struct hub_stamp *stamp, struct arena *arena,
-                                   struct problem *problem)
+static enum hub_code write_section(struct hub *hub, const struct section *section,
+                                   const cJSON *patch, bool replace, const struct hub_stamp *stamp,
+                                   struct arena *arena, struct problem *problem)
 {
     CLEANUP(json_destroyp) cJSON *document = NULL;
     CLEANUP(json_destroyp) cJSON *metadata = NULL;
@@ -248,7 +249,8 @@ enum hub_code hub_new_twin(struct hub *hub, struct storage_identity *identity, c
     identity->tags = STR("{}");
     identity->desired = STR("{}");
     identity->reported = STR("{}");
-    /* A module's first times are "never", a device's are its creation's (service reference, 3.1). */
+    /* A module's first times are "never", a device's are its creation's (service reference, 3.1).
+     */
     const int64_t at_us = identity->key.module.size > 0 ? CLOCK_NEVER : hub_now_us(hub);
     enum hub_code code = first_metadata(hub, at_us, arena, &identity->reported_metadata, problem);
     identity->desired_metadata = identity->reported_metadata;
@@ -441,14 +443,14 @@ static enum hub_code write_twin(struct hub *hub, struct storage_identity *twin,
                                 struct arena *arena, struct problem *problem)
 {
     const struct section tags_section = {.kind = HUB_SECTION_TAGS, .text = &twin->tags};
-    const struct section desired_section = {.kind = HUB_SECTION_DESIRED,
-                                            .text = &twin->desired,
-                                            .metadata = &twin->desired_metadata};
+    const struct section desired_section = {
+        .kind = HUB_SECTION_DESIRED, .text = &twin->desired, .metadata = &twin->desired_metadata};
     const struct hub_stamp stamp = stamp_now(hub, twin->desired_version + 1);
     unsigned sections = 0;
     enum hub_code code = HUB_OK;
     if (tags->write) {
-        code = write_section(hub, &tags_section, tags->patch, tags->replace, &stamp, arena, problem);
+        code =
+            write_section(hub, &tags_section, tags->patch, tags->replace, &stamp, arena, problem);
         sections |= STORAGE_TAGS;
     }
     if (code == HUB_OK && desired->write) {
@@ -512,15 +514,16 @@ static void note_reported(struct hub *hub, const struct storage_identity *twin, 
                           const struct hub_stamp *stamp)
 {
     CLEANUP(buf_finish) struct buf body = BUF_INIT(HUB_SCRATCH_MAX);
-    buf_append_format(&body, "{\"version\":%" PRIu64 ",\"properties\":{\"reported\":",
-                      twin->twin_version);
+    buf_append_format(&body,
+                      "{\"version\":%" PRIu64 ",\"properties\":{\"reported\":", twin->twin_version);
     const enum status status = append_changed_section(&body, patch, stamp, twin->reported_version);
     buf_append_str(&body, STR("}}"));
     if (status != STATUS_OK || buf_status(&body) != STATUS_OK) {
         (void)hub_fail(hub, status != STATUS_OK ? status : buf_status(&body), NULL);
         return;
     }
-    hub_event(hub, HUB_EVENT_REPORTED, twin->key, STR("{\"opType\":\"updateTwin\"}"), buf_str(&body));
+    hub_event(hub, HUB_EVENT_REPORTED, twin->key, STR("{\"opType\":\"updateTwin\"}"),
+              buf_str(&body));
 }
 
 static enum hub_code write_reported(struct hub *hub, struct storage_identity *twin,

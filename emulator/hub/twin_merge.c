@@ -43,16 +43,16 @@ static cJSON *new_stamp(const struct hub_stamp *stamp)
     return node;
 }
 
-/* The member to merge an object into, made when there is none or it is no object. NULL: no memory. */
+/* The member to merge an object into, made when there is none or it is no object. NULL: no memory.
+ */
 static cJSON *object_member(cJSON *object, const char *name)
 {
     cJSON *member = cJSON_GetObjectItemCaseSensitive(object, name);
     if (cJSON_IsObject(member)) {
         return member;
     }
-    return put(object, name, cJSON_CreateObject())
-               ? cJSON_GetObjectItemCaseSensitive(object, name)
-               : NULL;
+    return put(object, name, cJSON_CreateObject()) ? cJSON_GetObjectItemCaseSensitive(object, name)
+                                                   : NULL;
 }
 
 /* The metadata node of a member that is written: fresh when what it described is replaced. */
@@ -62,9 +62,8 @@ static cJSON *metadata_member(cJSON *metadata, const char *name, bool fresh,
     if (!fresh && cJSON_GetObjectItemCaseSensitive(metadata, name) != NULL) {
         return cJSON_GetObjectItemCaseSensitive(metadata, name);
     }
-    return put(metadata, name, new_stamp(stamp))
-               ? cJSON_GetObjectItemCaseSensitive(metadata, name)
-               : NULL;
+    return put(metadata, name, new_stamp(stamp)) ? cJSON_GetObjectItemCaseSensitive(metadata, name)
+                                                 : NULL;
 }
 
 static bool merge_member(cJSON *document, cJSON *metadata, const cJSON *change,
@@ -100,7 +99,8 @@ bool hub_merge(cJSON *document, cJSON *metadata, const cJSON *patch, const struc
     const cJSON *change = NULL;
     cJSON_ArrayForEach(change, patch)
     {
-        if (!hub_is_echo_member(change->string) && !merge_member(document, metadata, change, stamp)) {
+        if (!hub_is_echo_member(change->string) &&
+            !merge_member(document, metadata, change, stamp)) {
             return false;
         }
     }

@@ -17,8 +17,8 @@ enum {
 };
 static const double integer_max = 4503599627370495.0;
 static const double integer_min = -4503599627370496.0;
-/* cJSON keeps no trace of how a number was written. Beyond 64 bits no client's integer goes, so a whole
- * number out there was written as a floating-point one and is fine. */
+/* cJSON keeps no trace of how a number was written. Beyond 64 bits no client's integer goes, so a
+ * whole number out there was written as a floating-point one and is fine. */
 static const double integer_type_max = 9223372036854775808.0;
 
 static const char *section_name(enum hub_section section)
@@ -69,8 +69,9 @@ static enum hub_code check_name(const char *name, const char *where, struct prob
 static enum hub_code check_scalar(const cJSON *value, const char *where, struct problem *problem)
 {
     if (cJSON_IsString(value) && strlen(value->valuestring) > STRING_SIZE_MAX) {
-        problem_set(problem, PROBLEM_NO_OFFSET, "a string in %s has %zu bytes; at most %d are allowed",
-                    where, strlen(value->valuestring), STRING_SIZE_MAX);
+        problem_set(problem, PROBLEM_NO_OFFSET,
+                    "a string in %s has %zu bytes; at most %d are allowed", where,
+                    strlen(value->valuestring), STRING_SIZE_MAX);
         return HUB_ARGUMENT_INVALID;
     }
     if (!cJSON_IsNumber(value)) {
@@ -120,7 +121,8 @@ static enum hub_code check_value(const cJSON *value, bool in_array, size_t depth
         return check_scalar(value, where, problem);
     }
     if (depth == DEPTH_MAX) {
-        problem_set(problem, PROBLEM_NO_OFFSET, "%s is nested deeper than %d levels", where, DEPTH_MAX);
+        problem_set(problem, PROBLEM_NO_OFFSET, "%s is nested deeper than %d levels", where,
+                    DEPTH_MAX);
         return HUB_ARGUMENT_INVALID;
     }
     return check_members(value, depth + 1, where, problem);
