@@ -30,7 +30,7 @@ static void each_client_packet_is_framed(void **state)
         {{"\xc0\x00\xe0\x00", 4}, PACKET_PINGREQ, 2}, /* two in one segment */
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        struct packet_frame frame = {0};
+        struct packet_frame frame = {.size = 0};
         assert_int_equal(frame_of(rows[i].bytes, &frame, NULL), PACKET_OK);
         assert_int_equal(frame.type, rows[i].type);
         assert_int_equal(frame.size, rows[i].size);
@@ -78,7 +78,7 @@ static void every_prefix_of_a_packet_asks_for_more(void **state)
 static void the_size_limit_is_seen_in_the_header(void **state)
 {
     (void)state;
-    struct packet_frame frame = {0};
+    struct packet_frame frame = {.size = 0};
     struct problem problem = {0};
     const struct str just_fits = BYTES("\x30\x64"); /* 2 + 100 */
     assert_int_equal(packet_frame(just_fits, 102, &frame, &problem), PACKET_NEED_MORE);
@@ -96,7 +96,7 @@ static void the_size_limit_is_seen_in_the_header(void **state)
 
 static struct packet_frame whole(struct str bytes)
 {
-    struct packet_frame frame = {0};
+    struct packet_frame frame = {.size = 0};
     assert_int_equal(frame_of(bytes, &frame, NULL), PACKET_OK);
     assert_int_equal(frame.size, bytes.size);
     return frame;
