@@ -7,7 +7,7 @@
 #include "base/str.h"
 
 /* Characters that `size` bytes take. */
-#define BASE64_SIZE(size) (((size) + 2U) / 3U * 4U)
+#define BASE64_SIZE(size) (((size_t)(size) + 2U) / 3U * 4U)
 
 /* Writes BASE64_SIZE(bytes.size) characters, and no NUL. */
 void base64_encode(struct str bytes, char *out);

@@ -281,7 +281,8 @@ bool clock_from_iso(struct str text, int64_t *ret_time_us)
         return false;
     }
     const int64_t seconds = days_from_date(civil.year, civil.month, civil.day) * SECONDS_PER_DAY +
-                            civil.hour * 3600 + civil.minute * 60 + civil.second - offset_s;
+                            INT64_C(3600) * civil.hour + INT64_C(60) * civil.minute + civil.second -
+                            offset_s;
     const int64_t time_us = seconds * CLOCK_SECOND + civil.microsecond;
     if (time_us != within_range(time_us)) {
         return false;

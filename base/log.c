@@ -92,9 +92,9 @@ void log_write(enum log_level level, const char *where, const char *format, ...)
     }
     size_t size = (size_t)head;
     size += escape(line + size, text, cut ? sizeof(text) - 1 : (size_t)wanted);
-    const char *end = cut ? "...\n" : "\n";
-    memcpy(line + size, end, strlen(end));
-    size += strlen(end);
+    const struct str end = cut ? STR("...\n") : STR("\n");
+    memcpy(line + size, end.data, end.size);
+    size += end.size;
     /* One call, so that the lines of two threads never mix. Nobody is left to tell if it fails. */
     (void)fwrite(line, 1, size, stderr);
 }

@@ -84,7 +84,9 @@ static void room_is_written_in_place(void **state)
     buf_append_byte(&buf, 'a');
     char *room = buf_room(&buf, 9);
     assert_non_null(room);
-    memcpy(room, "bcd", 3);
+    room[0] = 'b';
+    room[1] = 'c';
+    room[2] = 'd';
     buf_grown(&buf, 2);
     assert_string_equal(buf.data, "abc");
     assert_int_equal(buf.size, 3);

@@ -58,7 +58,7 @@ static void every_day_of_two_eras_follows_the_day_before(void **state)
     char before[CLOCK_TEXT_SIZE] = "";
     const int64_t day_us = 86400 * CLOCK_SECOND;
     const int64_t first = -134774 * day_us; /* 1601-01-01 */
-    for (int64_t at = first; at < first + 2 * 146097 * day_us; at += day_us) {
+    for (int64_t at = first; at < first + INT64_C(2) * 146097 * day_us; at += day_us) {
         char text[CLOCK_TEXT_SIZE];
         clock_text_iso(at, text);
         assert_true(strcmp(before, text) < 0);
