@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "net/net_internal.h"
+
+struct address {
+    struct sockaddr_storage storage;
+    socklen_t size;
+};
+
+static bool address_parse(struct str text, uint16_t port, struct address *ret_address)
+{
+    char host[INET6_ADDRSTRLEN];
+    if (text.size >= sizeof(host)) {
+        return false;
+    }
+    memcpy(host, text.data, text.size);
+    host[text.size] = '\0';
+    struct address address = {0};
+    struct sockaddr_in *v4 = (struct sockaddr_in *)&address.storage;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&address.storage;
+    if (inet_pton(AF_INET, host, &v4->sin_addr) == 1) {
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons(port);
+        address.size = sizeof(*v4);
+    } else if (inet_pton(AF_INET6, host, &v6->sin6_addr) == 1) {
+        v6->sin6_family = AF_INET6;
+        v6->sin6_port = htons(port);
+        address.size = sizeof(*v6);
+    } else {
+        return false;
+    }
+    *ret_address = address;
+    return true;
+}
+
+/* ---- running out of descriptors ---- */
+
+static void accept_ready(uv_poll_t *poll, int status, int events);
+
+static void again_fired(uv_timer_t *timer)
+{
+    listeners_accept_again(timer->data);
+}
+
+/* Whoever waits in the backlog goes on waiting: that is kinder than taking and dropping him. */
+static void accept_pause(struct net *net, int error_number)
+{
+    for (struct net_listener *listener = net->listeners; listener != NULL;
+         listener = listener->next) {
+        if (listener->fd >= 0) {
+            uv_poll_stop(&listener->poll);
+        }
+    }
+    uv_timer_start(&net->accept_again, again_fired, NET_NO_FILES_MS, 0);
+    const int64_t now_us = clock_monotonic_us();
+    if (net->accept_logged_us == 0 || now_us - net->accept_logged_us > NET_NO_FILES_LOG_US) {
+        net->accept_logged_us = now_us;
+        LOG_ERROR("net",
+                  "new connections have to wait: %s; connections=%llu, raise the limit of open "
+                  "files (ulimit -n)",
+                  strerror(error_number), (unsigned long long)net->figures.open);
+    }
+}
+
+void listeners_accept_again(struct net *net)
+{
+    if (!net->accept_paused || net->stopping) {
+        return;
+    }
+    net->accept_paused = false;
+    uv_timer_stop(&net->accept_again);
+    for (struct net_listener *listener = net->listeners; listener != NULL;
+         listener = listener->next) {
+        if (listener->fd >= 0) {
+            uv_poll_start(&listener->poll, UV_READABLE, accept_ready);
+        }
+    }
+}
+
+static void accept_failed(struct net_listener *listener, int error_number)
+{
+    switch (error_number) {
+    case EAGAIN:
+    case EINTR:
+    case ECONNABORTED: /* it left while it waited */
+        return;
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+        listener->net->accept_paused = true;
+        accept_pause(listener->net, error_number);
+        return;
+    default: /* errors of one connection (EPROTO, ENETDOWN ...), as accept(2) says */
+        LOG_WARN("net", "could not accept a connection: %s", strerror(error_number));
+    }
+}
+
+static void accept_ready(uv_poll_t *poll, int status, int events)
+{
+    (void)status;
+    (void)events;
+    struct net_listener *listener = poll->data;
+    for (int i = 0; i < NET_ACCEPT_PER_EVENT && listener->fd >= 0; i++) {
+        const int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0) {
+            accept_failed(listener, errno);
+            return;
+        }
+        conn_accept(listener, fd);
+    }
+}
+
+/* ---- listening ---- */
+
+static int socket_open(const struct address *address)
+{
+    const int family = address->storage.ss_family;
+    const int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return -1;
+    }
+    const int on = 1;
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
+        (family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) != 0) ||
+        bind(fd, (const struct sockaddr *)&address->storage, address->size) != 0 ||
+        listen(fd, NET_BACKLOG) != 0) {
+        const int error_number = errno;
+        close(fd);
+        errno = error_number;
+        return -1;
+    }
+    return fd;
+}
+
+static enum status listen_problem(const struct net_listener_config *config, int error_number,
+                                  struct problem *problem)
+{
+    switch (error_number) {
+    case EADDRINUSE:
+        problem_set(problem, PROBLEM_NO_OFFSET,
+                    "port %u of %.*s is taken: another program listens there", config->port,
+                    STR_ARG(config->address));
+        return STATUS_UNAVAILABLE;
+    case EACCES:
+        problem_set(problem, PROBLEM_NO_OFFSET,
+                    "port %u needs a privilege: ports below 1024 are the administrator's",
+                    config->port);
+        return STATUS_UNAVAILABLE;
+    case EADDRNOTAVAIL:
+    case EAFNOSUPPORT:
+        problem_set(problem, PROBLEM_NO_OFFSET, "this machine has no address %.*s",
+                    STR_ARG(config->address));
+        return STATUS_UNAVAILABLE;
+    default:
+        problem_set(problem, PROBLEM_NO_OFFSET, "could not listen on %.*s, port %u: %s",
+                    STR_ARG(config->address), config->port, strerror(error_number));
+        return STATUS_IO;
+    }
+}
+
+static uint16_t socket_port(int fd)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t size = sizeof(address);
+    if (getsockname(fd, (struct sockaddr *)&address, &size) != 0) {
+        return 0;
+    }
+    return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
+                                               : ((struct sockaddr_in *)&address)->sin_port);
+}
+
+enum status net_listen(struct net *net, const struct net_listener_config *config,
+                       uint16_t *ret_port, struct problem *problem)
+{
+    struct address address;
+    if (!address_parse(config->address, config->port, &address)) {
+        problem_set(problem, PROBLEM_NO_OFFSET, "\"%.*s\" is no IP address",
+                    STR_ARG(config->address));
+        return STATUS_INVALID;
+    }
+    struct net_listener *listener = mem_zalloc(sizeof(*listener));
+    if (listener == NULL) {
+        return STATUS_NO_MEMORY;
+    }
+    listener->fd = socket_open(&address);
+    if (listener->fd < 0) {
+        const int error_number = errno;
+        mem_free(listener);
+        return listen_problem(config, error_number, problem);
+    }
+    const int rc = uv_poll_init(&net->loop, &listener->poll, listener->fd);
+    if (rc != 0) {
+        close(listener->fd);
+        mem_free(listener);
+        return listen_problem(config, -rc, problem);
+    }
+    listener->poll.data = listener;
+    listener->net = net;
+    listener->tls = config->tls;
+    listener->protocol = config->protocol;
+    listener->endpoint = config->endpoint;
+    listener->port = socket_port(listener->fd);
+    listener->next = net->listeners;
+    net->listeners = listener;
+    uv_poll_start(&listener->poll, UV_READABLE, accept_ready);
+    *ret_port = listener->port;
+    return STATUS_OK;
+}
+
+/* The listeners themselves stay: connections point at them. */
+void listeners_close(struct net *net)
+{
+    uv_timer_stop(&net->accept_again);
+    for (struct net_listener *listener = net->listeners; listener != NULL;
+         listener = listener->next) {
+        if (listener->fd >= 0) {
+            uv_close((uv_handle_t *)&listener->poll, NULL);
+            close(listener->fd);
+            listener->fd = -1;
+        }
+    }
+}
+
+void listeners_free(struct net *net)
+{
+    while (net->listeners != NULL) {
+        struct net_listener *listener = net->listeners;
+        net->listeners = listener->next;
+        mem_free(listener);
+    }
+}
