@@ -98,8 +98,10 @@ static bool check_number_range(const struct reader *reader, struct str number, b
     return true;
 }
 
-/* number = [ "-" ] ( "0" / digit1-9 *digit ) [ "." 1*digit ] [ ( "e" / "E" ) [ "-" / "+" ] 1*digit
- * ] */
+/*
+ * number = [ "-" ] int [ "." 1*digit ] [ ( "e" / "E" ) [ "-" / "+" ] 1*digit ]
+ * int = "0" / ( digit1-9 *digit )
+ */
 static bool check_number(struct reader *reader)
 {
     const size_t begin = reader->at;

@@ -18,13 +18,6 @@ enum { SIGNATURE_BYTES = 32, ENCODED_SIZE_MAX = 3 * SAS_TOKEN_SIZE_MAX };
 
 static const struct str scheme = {.data = "SharedAccessSignature ", .size = 22};
 
-static enum status invalid(struct problem *problem, struct str text, struct str at,
-                           const char *what)
-{
-    problem_set(problem, (size_t)(at.data - text.data), "%s", what);
-    return STATUS_INVALID;
-}
-
 /* Where the field called `key` goes, or NULL when it is none of a token's. */
 static struct str *field_of(struct sas_token *token, struct str key)
 {
@@ -103,8 +96,8 @@ enum status sas_parse(struct str text, struct sas_token *ret_token, struct probl
         return STATUS_INVALID;
     }
     if (!str_starts(text, scheme)) {
-        return invalid(problem, text, text,
-                       "a token begins with 'SharedAccessSignature' and one space");
+        problem_set(problem, 0, "a token begins with 'SharedAccessSignature' and one space");
+        return STATUS_INVALID;
     }
     struct sas_token token = {0};
     const enum status status = read_fields(text, &token, problem);

@@ -25,7 +25,8 @@ struct sas_token {
     struct str signature;   /* raw `sig` */
     struct str expiry_text; /* raw `se` */
     struct str policy;      /* raw `skn`; empty when absent or empty */
-    int64_t expiry_s;       /* `se` as seconds since 1970; a fraction is cut off */
+    int64_t expiry_s;       /* `se` in seconds since 1970, without its fraction; at most
+                             * 253402300799, the end of the year 9999 */
 };
 
 /* STATUS_INVALID with a problem that names the missing or malformed field. */
