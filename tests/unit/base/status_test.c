@@ -65,6 +65,9 @@ static void a_problem_that_just_fits_is_whole(void **state)
     assert_int_equal(strlen(problem.text), PROBLEM_TEXT_SIZE - 1);
     problem_set(&problem, 0, "%.*s", (int)PROBLEM_TEXT_SIZE, text);
     assert_int_equal(strlen(problem.text), PROBLEM_TEXT_SIZE - 1);
+
+    problem_set(&problem, 0, "%.*s\xc3\xa9", (int)PROBLEM_TEXT_SIZE - 2, text);
+    assert_int_equal(strlen(problem.text), PROBLEM_TEXT_SIZE - 2); /* one byte too many */
 }
 
 int main(void)

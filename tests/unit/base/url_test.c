@@ -74,6 +74,22 @@ static void an_encoded_nul_is_a_byte_like_any_other(void **state)
     assert_true(str_equal(buf_str(&out), str_of("a\0b", 3)));
 }
 
+static void no_byte_is_read_past_the_end(void **state)
+{
+    (void)state;
+    const struct str whole = STR("%41");
+    for (size_t size = 1; size < whole.size; size++) {
+        char *cut = mem_alloc(size);
+        assert_non_null(cut);
+        memcpy(cut, whole.data, size);
+        CLEANUP(buf_finish) struct buf out = BUF_INIT(100);
+        assert_false(url_decode_strict_append(&out, str_of(cut, size)));
+        url_decode_append(&out, str_of(cut, size));
+        assert_true(str_equal(buf_str(&out), str_of(whole.data, size)));
+        mem_free(cut);
+    }
+}
+
 static void pairs_come_raw_and_in_order(void **state)
 {
     (void)state;
@@ -122,6 +138,7 @@ int main(void)
         cmocka_unit_test(only_the_unreserved_stay_unencoded),
         cmocka_unit_test(decoding_takes_what_it_finds),
         cmocka_unit_test(an_encoded_nul_is_a_byte_like_any_other),
+        cmocka_unit_test(no_byte_is_read_past_the_end),
         cmocka_unit_test(pairs_come_raw_and_in_order),
         cmocka_unit_test(the_limit_is_the_buffer_s),
     };
