@@ -121,7 +121,7 @@ cJSON *json_member(const cJSON *object, const char *name)
 bool json_member_str(const cJSON *object, const char *name, struct str *ret_value)
 {
     const cJSON *member = json_member(object, name);
-    if (!cJSON_IsString(member)) {
+    if (member == NULL || !cJSON_IsString(member)) {
         return false;
     }
     *ret_value = str_from(member->valuestring);
@@ -141,7 +141,7 @@ bool json_member_bool(const cJSON *object, const char *name, bool *ret_value)
 bool json_member_number(const cJSON *object, const char *name, double *ret_value)
 {
     const cJSON *member = json_member(object, name);
-    if (!cJSON_IsNumber(member)) {
+    if (member == NULL || !cJSON_IsNumber(member)) {
         return false;
     }
     *ret_value = member->valuedouble;
