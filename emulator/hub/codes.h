@@ -16,6 +16,7 @@
     X(400011, DEVICE_DEFINED_MULTIPLE_TIMES, "DeviceDefinedMultipleTimes")                         \
     X(400013, BULK_REGISTRY_OPERATION_FAILURE, "BulkRegistryOperationFailure")                     \
     X(400027, CONNECTION_CLOSED_ON_NEW_CONNECTION, "ConnectionForcefullyClosedOnNewConnection")    \
+    X(401001, IOTHUB_NOT_FOUND, "IotHubNotFound")                                                  \
     X(401002, UNAUTHORIZED_ACCESS, "IotHubUnauthorizedAccess")                                     \
     X(401003, UNAUTHORIZED, "IotHubUnauthorized")                                                  \
     X(401100, SYSTEM_MODULE_MODIFY, "SystemModuleModifyUnauthorizedAccess")                        \
