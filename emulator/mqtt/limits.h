@@ -15,4 +15,23 @@
 /* A topic name or any other text: its length is two bytes on the wire [MQTT-1.5.3]. */
 #define MQTT_TEXT_SIZE_MAX ((size_t)65535)
 
+/* Nobody subscribes to more than a handful of filters at once; the longest sensible list is one of
+ * single methods. */
+#define MQTT_FILTERS_PER_PACKET_MAX ((size_t)64)
+#define MQTT_SUBSCRIPTIONS_SIZE_MAX ((size_t)16 * 1024)
+
+/* What the hub sends and a client does not read. */
+#define MQTT_OUTPUT_SIZE_MAX ((size_t)2 * 1024 * 1024)
+
+/* A device's twin as JSON text, or the words that refuse it. */
+#define MQTT_BODY_SIZE_MAX ((size_t)256 * 1024)
+
+/* Waits, in seconds: for CONNECT (device protocol reference, 1.1), and for the next packet when the
+ * keep alive asks for more (1.4). */
+#define MQTT_CONNECT_WAIT_S   60
+#define MQTT_KEEP_ALIVE_MAX_S 1767
+
+/* For the last bytes to be taken, once the connection is to be closed. */
+#define MQTT_CLOSE_WAIT_S 10
+
 #endif

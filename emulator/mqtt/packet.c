@@ -257,6 +257,17 @@ static struct packet_filter read_filter(struct cursor *cursor, bool with_qos)
     return filter;
 }
 
+/* Checks all filters that are left, without taking them. */
+static size_t count_filters(struct cursor *cursor, bool with_qos)
+{
+    size_t count = 0;
+    while (cursor->left.size > 0) {
+        (void)read_filter(cursor, with_qos);
+        count++;
+    }
+    return count;
+}
+
 bool packet_read_filters(const struct packet_frame *frame, struct packet_filters *ret_filters,
                          struct problem *problem)
 {
@@ -267,18 +278,28 @@ bool packet_read_filters(const struct packet_frame *frame, struct packet_filters
     struct packet_filters filters = {.with_qos = frame->type == PACKET_SUBSCRIBE};
     filters.packet_id = cursor_packet_id(&cursor);
     filters.left = cursor.left;
-    if (!cursor.failed && cursor.left.size == 0) {
+    filters.count = count_filters(&cursor, filters.with_qos);
+    if (!cursor.failed && filters.count == 0) {
         cursor_refuse(&cursor, "%s names no topic filter %s", packet_type_name(frame->type),
                       filters.with_qos ? "[MQTT-3.8.3-3]" : "[MQTT-3.10.3-2]");
-    }
-    while (cursor.left.size > 0) {
-        (void)read_filter(&cursor, filters.with_qos);
-        filters.count++;
     }
     if (!cursor_finish(&cursor)) {
         return false;
     }
     *ret_filters = filters;
+    return true;
+}
+
+bool packet_read_filter_list(struct str list, struct packet_filters *ret_filters,
+                             struct problem *problem)
+{
+    struct cursor cursor;
+    cursor_init(&cursor, list, problem);
+    const size_t count = count_filters(&cursor, true);
+    if (!cursor_finish(&cursor)) {
+        return false;
+    }
+    *ret_filters = (struct packet_filters){.with_qos = true, .count = count, .left = list};
     return true;
 }
 

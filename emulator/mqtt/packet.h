@@ -117,6 +117,10 @@ MUST_CHECK bool packet_read_filters(const struct packet_frame *frame,
 /* Moves the next filter out of `filters`; false at the end. */
 bool packet_filter_next(struct packet_filters *filters, struct packet_filter *ret_filter);
 
+/* The list of a SUBSCRIBE alone, as packet_append_filter() wrote it: may be empty. */
+MUST_CHECK bool packet_read_filter_list(struct str list, struct packet_filters *ret_filters,
+                                        struct problem *problem);
+
 /* PINGREQ and DISCONNECT: nothing may follow the fixed header. */
 MUST_CHECK bool packet_read_empty(const struct packet_frame *frame, struct problem *problem);
 
@@ -142,5 +146,8 @@ void packet_append_puback(struct buf *out, uint16_t packet_id);
 void packet_append_suback(struct buf *out, uint16_t packet_id, const uint8_t *codes, size_t count);
 void packet_append_unsuback(struct buf *out, uint16_t packet_id);
 void packet_append_pingresp(struct buf *out);
+
+/* One filter and its QoS as they stand in SUBSCRIBE: no packet by itself, but a list to be kept. */
+void packet_append_filter(struct buf *out, const struct packet_filter *filter);
 
 #endif

@@ -70,3 +70,13 @@ void packet_append_pingresp(struct buf *out)
 {
     append_header(out, PACKET_PINGRESP, 0, 0);
 }
+
+void packet_append_filter(struct buf *out, const struct packet_filter *filter)
+{
+    assert(filter->text.size > 0 && filter->text.size <= MQTT_TEXT_SIZE_MAX);
+    assert(filter->qos <= 2);
+
+    append_u16(out, (uint16_t)filter->text.size);
+    buf_append_str(out, filter->text);
+    buf_append_byte(out, filter->qos);
+}
