@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "https/https_internal.h"
 
-enum { ITEM_ARENA_MAX = 8 << 20 };
+enum { ITEM_ARENA_MAX = 8 << 20, ERRORS_MAX = 8 << 20, TEXT_MAX = 4096 };
 
 /* Service reference, 2.7. */
 enum action { ACT_PUT, ACT_DELETE, ACT_TWIN };
@@ -133,7 +133,7 @@ static void append_error(struct buf *errors, const struct item *item, enum hub_c
         .key = item->key,
         .why = why,
     };
-    CLEANUP(buf_finish) struct buf text = BUF_INIT(4096);
+    CLEANUP(buf_finish) struct buf text = BUF_INIT(TEXT_MAX);
     https_error_text_append(&text, &error);
     buf_append_str(errors, errors->size == 0 ? STR("{\"deviceId\":") : STR(",{\"deviceId\":"));
     json_append_string(errors, item->key.device);
@@ -192,7 +192,7 @@ static void answer(struct https_request *request, const struct buf *errors)
 /* Items are independent of each other: the good ones are applied. */
 static void run(struct https_request *request, const cJSON *body, struct item *items, size_t count)
 {
-    CLEANUP(buf_finish) struct buf errors = BUF_INIT(4U * HTTPS_BODY_MAX);
+    CLEANUP(buf_finish) struct buf errors = BUF_INIT(ERRORS_MAX);
     struct problem problem = {0};
     size_t index = 0;
     const cJSON *element = NULL;

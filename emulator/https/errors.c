@@ -3,12 +3,23 @@
 
 #include "https/https_internal.h"
 
-enum { TEXT_MAX = 4096 };
+enum {
+    TEXT_MAX = 4096,
+    MESSAGE_MAX = 8192, /* the same, escaped */
+    SHOWN_MAX = 256,    /* of an id: legal ones have 128 at most */
+};
+
+static struct str shown(struct str id)
+{
+    return id.size > SHOWN_MAX ? str_of(id.data, SHOWN_MAX) : id;
+}
 
 /* Texts that clients of the real service know (service reference, 1.3, 2.3, 2.14 and 4; for the
  * query's ArgumentNull the query language reference, section 4). True: there is one. */
 static bool known_text_append(struct buf *out, const struct https_error *error)
 {
+    const struct str device = shown(error->key.device);
+    const struct str module = shown(error->key.module);
     switch ((int)error->code) {
     case HUB_UNAUTHORIZED_ACCESS:
     case HUB_UNAUTHORIZED:
@@ -18,23 +29,21 @@ static bool known_text_append(struct buf *out, const struct https_error *error)
         buf_append_str(out, STR("BadRequest"));
         return true;
     case HUB_DEVICE_NOT_FOUND:
-        buf_append_str(out, error->key.device);
+        buf_append_str(out, device);
         return true;
     case HUB_MODULE_NOT_FOUND:
-        buf_append_str(out, error->key.module);
+        buf_append_str(out, module);
         return true;
     case HUB_DEVICE_ALREADY_EXISTS:
-        buf_append_format(out, "A device with ID '%.*s' is already registered.",
-                          STR_ARG(error->key.device));
+        buf_append_format(out, "A device with ID '%.*s' is already registered.", STR_ARG(device));
         return true;
     case HUB_MODULE_ALREADY_EXISTS:
         buf_append_format(out, "A module with ID '%.*s' is already registered on device '%.*s'.",
-                          STR_ARG(error->key.module), STR_ARG(error->key.device));
+                          STR_ARG(module), STR_ARG(device));
         return true;
     case HUB_PRECONDITION_FAILED:
         if (error->wording == HTTPS_OF_TWIN) {
-            buf_append_format(out, "ETag mismatch for device ID '%.*s'",
-                              STR_ARG(error->key.device));
+            buf_append_format(out, "ETag mismatch for device ID '%.*s'", STR_ARG(device));
         } else {
             buf_append_str(out, STR("PreconditionFailed"));
         }
@@ -124,7 +133,7 @@ void https_error_body_append(struct buf *out, const struct https_error *error,
         plain_body_append(out, error, buf_str(&tracking));
         return;
     }
-    CLEANUP(buf_finish) struct buf message = BUF_INIT(2 * TEXT_MAX);
+    CLEANUP(buf_finish) struct buf message = BUF_INIT(MESSAGE_MAX);
     method_message_append(&message, error, buf_str(&tracking), now_us);
     buf_append_str(out, STR("{\"Message\":"));
     json_append_string(out, buf_str(&message));

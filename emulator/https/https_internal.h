@@ -185,9 +185,6 @@ MUST_CHECK enum hub_code https_batch_read(const cJSON *tree, struct arena *arena
                                           struct hub_message **ret_messages, size_t *ret_count,
                                           struct problem *problem);
 
-/* Bytes that count against HUB_MESSAGE_SIZE_MAX. */
-size_t https_message_size(const struct hub_message *message);
-
 /* ---- the handlers ---- */
 
 void https_devices_list(struct https_request *request);

@@ -3,7 +3,11 @@
 
 #include "https/https_internal.h"
 
-enum { RESPONSE_TIMEOUT_DEFAULT_S = 30, CONNECT_TIMEOUT_DEFAULT_S = 0 };
+enum {
+    RESPONSE_TIMEOUT_DEFAULT_S = 30,
+    CONNECT_TIMEOUT_DEFAULT_S = 0,
+    PAYLOAD_TEXT_MAX = 8 << 20, /* what the largest body can grow to when it is printed again */
+};
 
 /* A request that waits for its device; in the exchange's arena. */
 struct waiting {
@@ -53,7 +57,7 @@ static bool read_method(struct https_request *request, const cJSON *body,
         return false;
     }
     if (payload != NULL &&
-        !https_tree_text(payload, 2 * HTTPS_BODY_MAX, request->arena, &method.payload)) {
+        !https_tree_text(payload, PAYLOAD_TEXT_MAX, request->arena, &method.payload)) {
         problem_set(problem, PROBLEM_NO_OFFSET, "'payload' is too large");
         return false;
     }

@@ -74,18 +74,6 @@ static struct hub_message message_of(const struct properties *properties, struct
     };
 }
 
-size_t https_message_size(const struct hub_message *message)
-{
-    size_t size = message->body.size;
-    for (size_t i = 0; i < message->system_count; i++) {
-        size += message->system[i].value.size;
-    }
-    for (size_t i = 0; i < message->application_count; i++) {
-        size += message->application[i].name.size + message->application[i].value.size;
-    }
-    return size;
-}
-
 /* ---- a batch ---- */
 
 /* Base64 unless base64Encoded is false: one SDK leaves the member out and encodes. */
@@ -212,7 +200,7 @@ enum hub_code https_batch_read(const cJSON *tree, struct arena *arena,
                         reason.text);
             return HUB_ARGUMENT_INVALID;
         }
-        size += https_message_size(&messages[count]);
+        size += hub_message_size(&messages[count]);
         count++;
     }
     if (size > HUB_MESSAGE_SIZE_MAX) {

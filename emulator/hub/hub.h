@@ -280,7 +280,10 @@ struct hub_message {
     size_t application_count;
     struct str body;
 };
-enum { HUB_MESSAGE_SIZE_MAX = 262144 }; /* body + system values + application names and values */
+enum { HUB_MESSAGE_SIZE_MAX = 262144 };
+/* What counts against it: body, values of system properties, names and values of the others (device
+ * protocol reference, 0). */
+size_t hub_message_size(const struct hub_message *message);
 
 /* Into the journal. `link` may be NULL (HTTPS): then `key` and `principal` tell who. */
 MUST_CHECK enum hub_code hub_telemetry(struct hub *hub, struct identity_key key,

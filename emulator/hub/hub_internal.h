@@ -8,7 +8,9 @@
 #include "hub/hub.h"
 
 enum {
-    HUB_SCRATCH_MAX = 1 << 20,    /* bytes of one journal row's detail, one notification */
+    /* Bytes of one journal row's detail, one notification: room for a message's properties, 256 KB,
+     * with every byte escaped as \u00XX. */
+    HUB_SCRATCH_MAX = 2 << 20,
     HUB_READ_ARENA_MAX = 1 << 20, /* bytes of one record read for the hub's own use */
     HUB_STATUS_REASON_MAX = 128,  /* characters; service reference, 2.5 */
     HUB_MODULES_MAX = 50,         /* per device */

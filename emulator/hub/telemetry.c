@@ -4,9 +4,7 @@
 #include "base/json.h"
 #include "hub/hub_internal.h"
 
-/* Body, values of system properties, names and values of the others (device protocol reference, 0).
- */
-static size_t metered_size(const struct hub_message *message)
+size_t hub_message_size(const struct hub_message *message)
 {
     size_t size = message->body.size;
     for (size_t i = 0; i < message->system_count; i++) {
@@ -61,7 +59,7 @@ enum hub_code hub_telemetry(struct hub *hub, struct identity_key key,
                             const struct hub_principal *principal, struct hub_link *link,
                             const struct hub_message *message, struct problem *problem)
 {
-    const size_t size = metered_size(message);
+    const size_t size = hub_message_size(message);
     if (size > HUB_MESSAGE_SIZE_MAX) {
         problem_set(problem, PROBLEM_NO_OFFSET,
                     "the message has %zu bytes with its properties; at most %d are allowed", size,
