@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+#include "clients/device/device_client_internal.h"
+
+#include <stdio.h>
+
+#include "check.h"
+
+#define KEY "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+
+/* What the handlers were given, as text: "whole 3 {...}|method reboot 7 {...}|". */
+struct heard {
+    struct buf text;
+    const char *report; /* reported from within the desired handler, when not NULL */
+};
+
+static void hear_desired(struct device_client *client, const struct device_desired *desired,
+                         void *ctx)
+{
+    (void)client;
+    struct heard *heard = ctx;
+    buf_append_format(&heard->text, "%s %d ", desired->whole ? "whole" : "patch",
+                      (int)desired->version);
+    json_append_tree(&heard->text, desired->properties);
+    buf_append_byte(&heard->text, '|');
+}
+
+static void hear_method(struct device_client *client, const struct device_method *method, void *ctx)
+{
+    (void)client;
+    struct heard *heard = ctx;
+    buf_append_format(&heard->text, "method %s %s ", method->name, method->request_id);
+    if (method->payload != NULL) {
+        json_append_tree(&heard->text, method->payload);
+    }
+    buf_append_byte(&heard->text, '|');
+}
+
+static struct device_client *open_client(struct heard *heard)
+{
+    heard->text = BUF_INIT(65536);
+    const struct device_client_handlers handlers = {
+        .desired = hear_desired,
+        .method = hear_method,
+        .ctx = heard,
+    };
+    struct device_client *client = NULL;
+    assert_int_equal(device_client_create("HostName=localhost:1;DeviceId=d1;SharedAccessKey=" KEY,
+                                          &handlers, &client, NULL),
+                     STATUS_OK);
+    return client;
+}
+
+/* ---- Names ---- */
+
+static void connection_strings_are_taken_or_explained(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *says; /* in the refusal; NULL: taken */
+        const char *dials;
+        unsigned port;
+        const char *user_starts;
+        const char *resource;
+    } cases[] = {
+        {"HostName=hub.azure-devices.net;DeviceId=d1;SharedAccessKey=" KEY, NULL,
+         "hub.azure-devices.net", 8883, "hub.azure-devices.net/d1/?api-version=2021-04-12&Device",
+         "hub.azure-devices.net/devices/d1"},
+        {"HostName=localhost:18883;DeviceId=d1;ModuleId=m1;SharedAccessKey=" KEY, NULL, "localhost",
+         18883, "localhost/d1/m1/?api-version=2021-04-12&DeviceClientType=",
+         "localhost/devices/d1/modules/m1"},
+        {"HostName=hub.localhost;DeviceId=d1;GatewayHostName=localhost:9;SharedAccessKey=" KEY,
+         NULL, "localhost", 9, "hub.localhost/d1/?api-version", "hub.localhost/devices/d1"},
+        {"HostName=h;DeviceId=d1;SharedAccessSignature=SharedAccessSignature sr=h", NULL, "h", 8883,
+         "h/d1/?", "h/devices/d1"},
+        {"DeviceId=d1;SharedAccessKey=" KEY, "HostName", "", 0, "", ""},
+        {"HostName=h;SharedAccessKeyName=n;SharedAccessKey=" KEY, "no DeviceId", "", 0, "", ""},
+        {"HostName=h;DeviceId=d1", "no SharedAccessKey", "", 0, "", ""},
+        {"HostName=h;DeviceId=d1;SharedAccessKey=AAAA", "base64", "", 0, "", ""},
+        {"HostName=h:x;DeviceId=d1;SharedAccessKey=" KEY, "port", "", 0, "", ""},
+        {"HostName=h;DeviceId=d1;GatewayHostName=a/b;SharedAccessKey=" KEY, "a/b", "", 0, "", ""},
+    };
+    const struct device_client_handlers handlers = {.ctx = NULL};
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct device_client *client CLEANUP(device_client_destroyp) = NULL;
+        struct problem problem = {.offset = 0};
+        const enum status status =
+            device_client_create(cases[i].text, &handlers, &client, &problem);
+        if (cases[i].says != NULL) {
+            assert_int_equal(status, STATUS_INVALID);
+            assert_null(client);
+            assert_non_null(strstr(problem.text, cases[i].says));
+            continue;
+        }
+        assert_int_equal(status, STATUS_OK);
+        assert_string_equal(client->endpoint.host, cases[i].dials);
+        assert_int_equal(client->endpoint.port, cases[i].port);
+        assert_true(str_starts(buf_str(&client->user_name), str_from(cases[i].user_starts)));
+        assert_str_equal(buf_str(&client->resource), cases[i].resource);
+        assert_string_equal(device_client_device_id(client), "d1");
+    }
+}
+
+static void an_unreachable_hub_is_named(void **state)
+{
+    (void)state;
+    struct heard heard;
+    struct device_client *client CLEANUP(device_client_destroyp) = open_client(&heard);
+    struct problem problem = {.offset = 0};
+    assert_int_equal(device_client_connect(client, &problem), STATUS_IO);
+    assert_non_null(strstr(problem.text, "localhost, port 1"));
+
+    /* Never connected: there is nothing to keep, and no reason to wait. */
+    assert_int_equal(device_client_run(client, 60000, &problem), STATUS_UNAVAILABLE);
+    assert_int_equal(device_client_report(client, "{}", NULL, &problem), STATUS_UNAVAILABLE);
+    assert_int_equal(device_client_respond(client, "1", 200, NULL, &problem), STATUS_UNAVAILABLE);
+    assert_int_equal(device_client_send(client, STR("x"), NULL, 0, &problem), STATUS_UNAVAILABLE);
+    buf_finish(&heard.text);
+}
+
+static void what_is_not_json_is_not_sent(void **state)
+{
+    (void)state;
+    struct heard heard;
+    struct device_client *client CLEANUP(device_client_destroyp) = open_client(&heard);
+    assert_int_equal(device_client_report(client, "{\"a\":}", NULL, NULL), STATUS_INVALID);
+    assert_int_equal(device_client_respond(client, "1", 200, "oops", NULL), STATUS_INVALID);
+}
+
+/* ---- The inbox ---- */
+
+static const char whole_5[] =
+    "{\"desired\":{\"a\":5,\"$version\":5},\"reported\":{\"$version\":1}}";
+
+static void the_inbox_delivers_each_change_once_and_in_order(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *topic;
+        const char *payload;
+    } messages[] = {
+        {"$iothub/twin/PATCH/properties/desired/?$version=3", "{\"a\":3,\"$version\":3}"},
+        {"$iothub/methods/POST/reboot/?$rid=7", "{\"delay\":1}"},
+        {"$iothub/methods/POST/ping/?$rid=8", ""},
+        {"$iothub/twin/res/200/?$rid=99", whole_5},                         /* after a reconnect */
+        {"$iothub/twin/PATCH/properties/desired/?$version=4", "{\"a\":4}"}, /* in the whole */
+        {"$iothub/twin/PATCH/properties/desired/?$version=5", "{\"a\":5}"}, /* likewise */
+        {"$iothub/twin/PATCH/properties/desired/?$version=6", "{\"a\":6}"},
+        {"$iothub/twin/res/200/?$rid=98", whole_5}, /* nobody asked */
+        {"something/else", "{}"},
+    };
+    struct heard heard;
+    struct device_client *client CLEANUP(device_client_destroyp) = open_client(&heard);
+    client->resync_id = 99;
+    for (size_t i = 0; i < ARRAY_SIZE(messages); i++) {
+        inbox_receive(client, str_from(messages[i].topic), str_from(messages[i].payload));
+    }
+    assert_int_equal(heard.text.size, 0); /* not before the program asks */
+    assert_int_equal(inbox_deliver(client), STATUS_OK);
+    assert_str_equal(buf_str(&heard.text), "patch 3 {\"a\":3,\"$version\":3}|"
+                                           "method reboot 7 {\"delay\":1}|"
+                                           "method ping 8 |"
+                                           "whole 5 {\"a\":5,\"$version\":5}|"
+                                           "patch 6 {\"a\":6}|");
+    assert_int_equal(client->inbox_size, 0);
+    buf_finish(&heard.text);
+}
+
+static void the_twin_is_delivered_only_when_something_was_missed(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t known;
+        int status;
+        const char *twin;
+        const char *heard;
+    } cases[] = {
+        {-1, 200, whole_5, ""}, /* the first look tells where we start */
+        {4, 200, whole_5, "whole 5 {\"a\":5,\"$version\":5}|"},
+        {5, 200, whole_5, ""},
+        {6, 200, whole_5, "whole 5 {\"a\":5,\"$version\":5}|"}, /* the hub was set up anew */
+        {4, 429, whole_5, ""},
+        {4, 200, "{}", ""},
+        {4, 200, "not json", ""},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct heard heard;
+        struct device_client *client CLEANUP(device_client_destroyp) = open_client(&heard);
+        char topic[64];
+        (void)snprintf(topic, sizeof(topic), "$iothub/twin/res/%d/?$rid=1", cases[i].status);
+        client->resync_id = 1;
+        client->desired_known = cases[i].known;
+        inbox_receive(client, str_from(topic), str_from(cases[i].twin));
+        assert_int_equal(inbox_deliver(client), STATUS_OK);
+        assert_str_equal(buf_str(&heard.text), cases[i].heard);
+        buf_finish(&heard.text);
+    }
+}
+
+static void an_answer_goes_to_the_one_who_waits(void **state)
+{
+    (void)state;
+    struct heard heard;
+    struct device_client *client CLEANUP(device_client_destroyp) = open_client(&heard);
+    client->answer.request_id = 12;
+    inbox_receive(client, STR("$iothub/twin/res/204/?$rid=11&$version=1"), STR_EMPTY);
+    inbox_receive(client, STR("$iothub/twin/res/204/?$rid=0012x&$version=1"), STR_EMPTY);
+    assert_false(client->answer.arrived);
+    inbox_receive(client, STR("$iothub/twin/res/204/?$rid=12&$version=9"), STR_EMPTY);
+    assert_true(client->answer.arrived);
+    assert_int_equal(client->answer.status, 204);
+    assert_int_equal(client->answer.version, 9);
+    assert_true(list_empty(&client->inbox));
+}
+
+static void a_full_inbox_drops_and_remembers_to_ask(void **state)
+{
+    (void)state;
+    static char payload[DEVICE_BODY_SIZE_MAX];
+    memset(payload, ' ', sizeof(payload));
+    struct heard heard;
+    struct device_client *client CLEANUP(device_client_destroyp) = open_client(&heard);
+    for (size_t i = 0; i < DEVICE_INBOX_SIZE_MAX / DEVICE_BODY_SIZE_MAX - 1; i++) {
+        inbox_receive(client, STR("$iothub/twin/PATCH/properties/desired/?$version=3"),
+                      str_of(payload, sizeof(payload)));
+    }
+    assert_false(client->resync_wanted);
+    inbox_receive(client, STR("$iothub/twin/PATCH/properties/desired/?$version=3"),
+                  str_of(payload, sizeof(payload)));
+    assert_true(client->resync_wanted);
+    assert_true(client->inbox_size <= DEVICE_INBOX_SIZE_MAX);
+}
+
+static void request_ids_fit_or_the_call_is_passed_over(void **state)
+{
+    (void)state;
+    struct heard heard;
+    struct device_client *client CLEANUP(device_client_destroyp) = open_client(&heard);
+    char topic[256] = "$iothub/methods/POST/m/?$rid=";
+    const size_t start = strlen(topic);
+    memset(topic + start, 'x', DEVICE_REQUEST_ID_SIZE);
+    inbox_receive(client, str_of(topic, start + DEVICE_REQUEST_ID_SIZE), STR_EMPTY);
+    assert_int_equal(inbox_deliver(client), STATUS_OK);
+    assert_int_equal(heard.text.size, 0);
+    inbox_receive(client, str_of(topic, start + DEVICE_REQUEST_ID_SIZE - 1), STR_EMPTY);
+    assert_int_equal(inbox_deliver(client), STATUS_OK);
+    assert_true(heard.text.size > 0);
+    buf_finish(&heard.text);
+}
+
+/* ---- Refused memory ---- */
+
+static void create_and_receive(void *ctx)
+{
+    (void)ctx;
+    struct heard heard = {.text = BUF_INIT(65536)};
+    const struct device_client_handlers handlers = {
+        .desired = hear_desired,
+        .method = hear_method,
+        .ctx = &heard,
+    };
+    struct device_client *client = NULL;
+    struct problem problem = {.offset = 0};
+    const enum status status = device_client_create(
+        "HostName=h;DeviceId=d1;ModuleId=m;SharedAccessKey=" KEY, &handlers, &client, &problem);
+    if (status != STATUS_OK) {
+        assert_null(client);
+        assert_true(problem.text[0] != '\0');
+        return;
+    }
+    client->answer.request_id = 1;
+    inbox_receive(client, STR("$iothub/twin/res/200/?$rid=1"), STR("{}"));
+    inbox_receive(client, STR("$iothub/twin/PATCH/properties/desired/?$version=1"), STR("{}"));
+    inbox_receive(client, STR("$iothub/methods/POST/m/?$rid=7"), STR("[1]"));
+    const enum status delivered = inbox_deliver(client);
+    assert_true(delivered == STATUS_OK || delivered == STATUS_NO_MEMORY);
+    device_client_destroy(client);
+    buf_finish(&heard.text);
+}
+
+static void refused_memory_is_told_and_nothing_leaks(void **state)
+{
+    (void)state;
+    check_under_failing_allocations(create_and_receive, NULL);
+}
+
+int main(void)
+{
+    mem_use_for_json();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(connection_strings_are_taken_or_explained),
+        cmocka_unit_test(an_unreachable_hub_is_named),
+        cmocka_unit_test(what_is_not_json_is_not_sent),
+        cmocka_unit_test(the_inbox_delivers_each_change_once_and_in_order),
+        cmocka_unit_test(the_twin_is_delivered_only_when_something_was_missed),
+        cmocka_unit_test(an_answer_goes_to_the_one_who_waits),
+        cmocka_unit_test(a_full_inbox_drops_and_remembers_to_ask),
+        cmocka_unit_test(request_ids_fit_or_the_call_is_passed_over),
+        cmocka_unit_test(refused_memory_is_told_and_nothing_leaks),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

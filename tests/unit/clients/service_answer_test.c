@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+#include "clients/service/service_client_internal.h"
+
+#include "check.h"
+
+static void refusals_are_understood_in_both_forms(void **state)
+{
+    (void)state;
+    static const struct {
+        long status;
+        const char *header;
+        const char *body;
+        const char *code;
+        const char *text;
+    } cases[] = {
+        {404, "DeviceNotFound",
+         "{\"Message\":\"ErrorCode:DeviceNotFound;dev1\",\"ExceptionMessage\":\"Tracking ID:0\"}",
+         "DeviceNotFound", "the hub answered 404 DeviceNotFound: dev1"},
+        {409, "", "{\"Message\":\"ErrorCode:DeviceAlreadyExists;A device ... ; registered.\"}",
+         "DeviceAlreadyExists",
+         "the hub answered 409 DeviceAlreadyExists: A device ... ; registered."},
+        {404, "DeviceNotOnline",
+         "{\"Message\":\"{\\\"errorCode\\\":404103,\\\"message\\\":\\\"Timed out\\\"}\"}",
+         "DeviceNotOnline", "the hub answered 404 DeviceNotOnline: Timed out"},
+        {404, "", "{\"Message\":\"{\\\"errorCode\\\":404103,\\\"message\\\":\\\"Timed out\\\"}\"}",
+         "404103", "the hub answered 404 404103: Timed out"},
+        {404, "", "{\"Message\":\"{\\\"errorCode\\\":404103}\"}", "404103",
+         "the hub answered 404 404103"},
+        {400, "ArgumentInvalid", "{\"Message\":\"no code here\"}", "ArgumentInvalid",
+         "the hub answered 400 ArgumentInvalid: no code here"},
+        {400, "", "{\"Message\":\"ErrorCode:NoText\"}", "",
+         "the hub answered 400: ErrorCode:NoText"},
+        {502, "", "<html>a proxy says no</html>", "",
+         "the hub answered 502: <html>a proxy says no</html>"},
+        {503, "", "", "", "the hub answered 503"},
+        {500, "", "{\"Other\":1}", "", "the hub answered 500: {\"Other\":1}"},
+        {500, "", "[]", "", "the hub answered 500: []"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct service_error error;
+        service_error_from_answer(&error, cases[i].status, str_from(cases[i].header),
+                                  str_from(cases[i].body));
+        assert_int_equal(error.http_status, cases[i].status);
+        assert_string_equal(error.code, cases[i].code);
+        assert_string_equal(error.text, cases[i].text);
+    }
+}
+
+static void long_codes_and_bodies_are_cut(void **state)
+{
+    (void)state;
+    char body[5000];
+    memset(body, 'x', sizeof(body));
+    struct service_error error;
+    service_error_from_answer(&error, 500, str_of(body, sizeof(body)), str_of(body, sizeof(body)));
+    assert_int_equal(strlen(error.code), SERVICE_CODE_SIZE - 1);
+    assert_true(strlen(error.text) < PROBLEM_TEXT_SIZE);
+}
+
+static void failures_without_an_answer_have_no_status(void **state)
+{
+    (void)state;
+    struct service_error error = {.http_status = 404, .code = "DeviceNotFound"};
+    assert_int_equal(service_failed(&error, "no %s", "route"), SERVICE_FAILED);
+    assert_int_equal(error.http_status, 0);
+    assert_string_equal(error.code, "");
+    assert_string_equal(error.text, "no route");
+    assert_int_equal(service_failed_with(&error, STATUS_NO_MEMORY), SERVICE_FAILED);
+    assert_string_equal(error.text, status_text(STATUS_NO_MEMORY));
+}
+
+static void read_it_again(void *ctx)
+{
+    (void)ctx;
+    struct service_error error;
+    service_error_from_answer(&error, 404, STR_EMPTY,
+                              STR("{\"Message\":\"{\\\"errorCode\\\":404103}\"}"));
+    assert_int_equal(error.http_status, 404);
+}
+
+static void refused_memory_costs_the_words_only(void **state)
+{
+    (void)state;
+    check_under_failing_allocations(read_it_again, NULL);
+}
+
+int main(void)
+{
+    mem_use_for_json();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(refusals_are_understood_in_both_forms),
+        cmocka_unit_test(long_codes_and_bodies_are_cut),
+        cmocka_unit_test(failures_without_an_answer_have_no_status),
+        cmocka_unit_test(refused_memory_costs_the_words_only),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+#include "clients/device/topics_internal.h"
+
+#include "check.h"
+
+#define ROOM 4096U
+
+static void requests_are_named_as_the_reference_says(void **state)
+{
+    (void)state;
+    struct buf out CLEANUP(buf_finish) = BUF_INIT(ROOM);
+    topic_append_twin_get(&out, 7);
+    assert_str_equal(buf_str(&out), "$iothub/twin/GET/?$rid=7");
+    buf_clear(&out);
+    topic_append_reported_patch(&out, UINT32_MAX);
+    assert_str_equal(buf_str(&out), "$iothub/twin/PATCH/properties/reported/?$rid=4294967295");
+    buf_clear(&out);
+    topic_append_method_response(&out, 200, "a1");
+    assert_str_equal(buf_str(&out), "$iothub/methods/res/200/?$rid=a1");
+    buf_clear(&out);
+    topic_append_method_response(&out, -1, "a1");
+    assert_str_equal(buf_str(&out), "$iothub/methods/res/-1/?$rid=a1");
+}
+
+static void telemetry_carries_its_properties_encoded(void **state)
+{
+    (void)state;
+    static const struct device_property properties[] = {
+        {"$.ct", "application/json"},
+        {"a b", "1&2=3/4+5"},
+        {"empty", ""},
+    };
+    static const struct {
+        const char *device;
+        const char *module;
+        size_t count;
+        const char *topic;
+    } cases[] = {
+        {"d1", "", 0, "devices/d1/messages/events/"},
+        {"d1", "m1", 0, "devices/d1/modules/m1/messages/events/"},
+        {"d'1", "", 1, "devices/d'1/messages/events/%24.ct=application%2Fjson"},
+        {"d1", "m1", 3,
+         "devices/d1/modules/m1/messages/events/%24.ct=application%2Fjson"
+         "&a%20b=1%262%3D3%2F4%2B5&empty="},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct buf out CLEANUP(buf_finish) = BUF_INIT(ROOM);
+        topic_append_telemetry(&out, cases[i].device, cases[i].module, properties, cases[i].count);
+        assert_str_equal(buf_str(&out), cases[i].topic);
+    }
+}
+
+static void a_topic_too_long_is_a_limit_and_not_a_cut_topic(void **state)
+{
+    (void)state;
+    struct buf out CLEANUP(buf_finish) = BUF_INIT(20);
+    topic_append_telemetry(&out, "a-device-of-some-length", "", NULL, 0);
+    assert_int_equal(buf_status(&out), STATUS_LIMIT);
+}
+
+static void what_the_hub_sends_is_understood(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        enum topic_kind kind;
+        int status;
+        int64_t version;
+        const char *name;
+        const char *request_id;
+    } cases[] = {
+        {"$iothub/twin/res/200/?$rid=1", TOPIC_TWIN_RESPONSE, 200, -1, "", "1"},
+        {"$iothub/twin/res/204/?$rid=ho&$version=88", TOPIC_TWIN_RESPONSE, 204, 88, "", "ho"},
+        {"$iothub/twin/res/429/?$rid=1&x=y", TOPIC_TWIN_RESPONSE, 429, -1, "", "1"},
+        {"$iothub/twin/PATCH/properties/desired/?$version=15", TOPIC_DESIRED, 0, 15, "", ""},
+        {"$iothub/twin/PATCH/properties/desired/?$version=0", TOPIC_DESIRED, 0, 0, "", ""},
+        {"$iothub/methods/POST/reboot/?$rid=a1", TOPIC_METHOD, 0, -1, "reboot", "a1"},
+        {"$iothub/methods/POST/a/b/?$rid=1", TOPIC_METHOD, 0, -1, "a/b", "1"},
+        {"$iothub/methods/POST/a/?x/?$rid=1", TOPIC_METHOD, 0, -1, "a/?x", "1"},
+        /* what a client should not trip over */
+        {"", TOPIC_UNKNOWN, 0, -1, "", ""},
+        {"$iothub/twin/res/", TOPIC_UNKNOWN, 0, -1, "", ""},
+        {"$iothub/twin/res/abc/?$rid=1", TOPIC_UNKNOWN, 0, -1, "", ""},
+        {"$iothub/twin/res/-1/?$rid=1", TOPIC_UNKNOWN, 0, -1, "", ""},
+        {"$iothub/twin/res/2147483647/?$rid=1", TOPIC_TWIN_RESPONSE, 2147483647, -1, "", "1"},
+        {"$iothub/twin/res/2147483648/?$rid=1", TOPIC_UNKNOWN, 0, -1, "", ""},
+        {"$iothub/twin/res/200/?$rid=", TOPIC_UNKNOWN, 0, -1, "", ""},
+        {"$iothub/twin/res/200/", TOPIC_UNKNOWN, 0, -1, "", ""},
+        {"$iothub/twin/res/200/$rid=1", TOPIC_UNKNOWN, 0, -1, "", ""},
+        {"$iothub/twin/res/204/?$rid=1&$version=x", TOPIC_UNKNOWN, 0, -1, "", ""},
+        {"$iothub/twin/PATCH/properties/desired/", TOPIC_UNKNOWN, 0, -1, "", ""},
+        {"$iothub/twin/PATCH/properties/desired/?$rid=1", TOPIC_UNKNOWN, 0, -1, "", ""},
+        {"$iothub/twin/PATCH/properties/desired/?$version=-2", TOPIC_UNKNOWN, 0, -1, "", ""},
+        {"$iothub/methods/POST/reboot", TOPIC_UNKNOWN, 0, -1, "", ""},
+        {"$iothub/methods/POST//?$rid=1", TOPIC_UNKNOWN, 0, -1, "", ""},
+        {"$iothub/methods/POST/?$rid=1", TOPIC_UNKNOWN, 0, -1, "", ""},
+        {"$iothub/methods/POST/reboot/?", TOPIC_UNKNOWN, 0, -1, "", ""},
+        {"$IOTHUB/twin/res/200/?$rid=1", TOPIC_UNKNOWN, 0, -1, "", ""},
+        {"devices/d1/messages/devicebound/%24.to=x", TOPIC_UNKNOWN, 0, -1, "", ""},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        const struct topic topic = topic_parse(str_from(cases[i].text));
+        if (topic.kind != cases[i].kind) {
+            print_error("%s\n", cases[i].text);
+        }
+        assert_int_equal(topic.kind, cases[i].kind);
+        assert_int_equal(topic.status, cases[i].status);
+        assert_true(topic.version == cases[i].version);
+        assert_str_equal(topic.name, cases[i].name);
+        assert_str_equal(topic.request_id, cases[i].request_id);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(requests_are_named_as_the_reference_says),
+        cmocka_unit_test(telemetry_carries_its_properties_encoded),
+        cmocka_unit_test(a_topic_too_long_is_a_limit_and_not_a_cut_topic),
+        cmocka_unit_test(what_the_hub_sends_is_understood),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
