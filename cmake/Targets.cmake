@@ -28,7 +28,7 @@ function(hub_unit_tests folder)
         string(REGEX REPLACE "_test$" "" thing ${stem})
         set(target unit_${folder}_${thing})
         hub_program(${target} SOURCES ${source} USES test_support ${arg_USES} PkgConfig::CMOCKA)
-        target_compile_definitions(${target} PRIVATE
+        target_compile_definitions(${target} PRIVATE _DEFAULT_SOURCE
             FIXTURES_DIR="${PROJECT_SOURCE_DIR}/fixtures")
         add_test(NAME unit.${folder}.${thing} COMMAND ${target})
         set_tests_properties(unit.${folder}.${thing} PROPERTIES LABELS unit TIMEOUT 60)

@@ -28,7 +28,7 @@ struct query_row;
 struct storage;
 
 struct storage_config {
-    const char *directory; /* made when absent; NULL: in memory, gone at the end */
+    const char *directory; /* made when absent, parents too; NULL: in memory, gone at the end */
     bool sync_full;        /* survive a power cut, not only a killed process */
 };
 
@@ -39,6 +39,9 @@ MUST_CHECK enum status storage_open(const struct storage_config *config,
 void storage_close(struct storage *storage); /* commits nothing; takes NULL */
 
 bool storage_dirty(const struct storage *storage); /* a transaction is open */
+
+/* After a failure inside the transaction every write and the commit give its status again, until
+ * storage_rollback(). A failed commit may have kept the state and lost the journal's rows. */
 MUST_CHECK enum status storage_commit(struct storage *storage);
 void storage_rollback(struct storage *storage);
 
@@ -103,15 +106,18 @@ MUST_CHECK enum status storage_identity_get(struct storage *storage, struct iden
                                             unsigned parts, struct arena *arena,
                                             struct storage_identity **ret_identity);
 
-/* Writes a new record with everything in it and sets its id. The key must be free. */
+/* Writes a new record with everything in it and sets its id. STATUS_INVALID when the key is taken:
+ * look first. */
 MUST_CHECK enum status storage_identity_insert(struct storage *storage,
                                                struct storage_identity *identity);
 
-/* Writes all but the id, the key, the twin and the metadata. */
+/* Writes all but the id, the key, the twin and the metadata. This and the writes below that name an
+ * id do nothing when there is no such record. */
 MUST_CHECK enum status storage_identity_update(struct storage *storage,
                                                const struct storage_identity *identity);
 
-/* Writes the twin: its four numbers, and the sections named. */
+/* Writes the twin: its four numbers, and the sections named; desired and reported with their
+ * metadata. */
 enum storage_twin_section { STORAGE_TAGS = 1, STORAGE_DESIRED = 2, STORAGE_REPORTED = 4 };
 MUST_CHECK enum status storage_twin_update(struct storage *storage,
                                            const struct storage_identity *identity,
@@ -129,8 +135,8 @@ MUST_CHECK enum status storage_connections_clear(struct storage *storage, int64_
 MUST_CHECK enum status storage_identity_delete(struct storage *storage, struct identity_key key,
                                                size_t *ret_count);
 
-/* Up to `limit` devices in the order of registration, or the modules of a device; an array in
- * arena. */
+/* Up to `limit` devices, or the modules of a device, in the order of registration and without twin
+ * and metadata; an array in arena. */
 MUST_CHECK enum status storage_devices_list(struct storage *storage, size_t limit,
                                             struct arena *arena,
                                             struct storage_identity ***ret_identities,
@@ -148,7 +154,8 @@ MUST_CHECK enum status storage_counts(struct storage *storage, struct storage_co
 MUST_CHECK enum status storage_modules_count(struct storage *storage, struct str device,
                                              size_t *ret_count);
 
-/* ---- a client's persistent session: bytes that the endpoint understands ---- */
+/* ---- a client's persistent session: bytes that the endpoint understands; it goes with its record.
+ * STATUS_INVALID for a put without one ---- */
 
 /* *ret_session.data is NULL when there is none. */
 MUST_CHECK enum status storage_session_get(struct storage *storage, int64_t id, struct arena *arena,
@@ -197,7 +204,7 @@ uint64_t storage_scan_rows_read(const struct storage_scan *scan);
 struct journal_row {
     uint64_t sequence;       /* from 1, no gaps */
     int64_t at_us;           /* on the hub's clock */
-    uint32_t kind;           /* the hub's enum */
+    uint32_t kind;           /* the hub's enum, below 64 */
     struct identity_key key; /* both empty: about the hub */
     struct str detail;       /* a JSON object */
     struct str body;         /* payload bytes; data NULL: none */
@@ -217,8 +224,9 @@ struct journal_filter {
 };
 
 /*
- * Calls `each` for the matching rows in order; its strings live during the call. *ret_next is where
- * to go on (the `after` of the next call): the last row looked at.
+ * Calls `each` for the matching rows in order; its strings live during the call, in which it must
+ * not call storage. *ret_next is where to go on (the `after` of the next call): the last row looked
+ * at.
  */
 MUST_CHECK enum status storage_journal_read(struct storage *storage,
                                             const struct journal_filter *filter,

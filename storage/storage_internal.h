@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef STORAGE_STORAGE_INTERNAL_H
+#define STORAGE_STORAGE_INTERNAL_H
+
+/* What the files of this folder share: the open databases and the state of the transaction. */
+#include <sqlite3.h>
+
+#include "storage/checkpoint_internal.h"
+#include "storage/statement_internal.h"
+#include "storage/storage.h"
+
+enum database_name { DATABASE_STATE, DATABASE_JOURNAL };
+enum { DATABASE_COUNT = 2 };
+
+struct database {
+    sqlite3 *connection;
+    bool dirty;    /* a transaction is open */
+    int wal_pages; /* in the write-ahead log after the last commit */
+};
+
+/* What the identity table holds, kept in step so that nobody has to count rows. */
+struct census {
+    struct storage_counts shown;
+    uint64_t connected; /* devices and modules */
+};
+
+struct storage {
+    struct database databases[DATABASE_COUNT];
+    sqlite3_stmt *statements[STATEMENT_COUNT]; /* prepared at their first use */
+    int lock;                                  /* the lock file's descriptor; -1 in memory */
+    struct checkpointer *checkpointer;         /* NULL in memory */
+
+    /* The first failure inside the open transaction. SQLite may have undone all of it by then, so
+     * nothing goes on before storage_rollback(). */
+    enum status failed;
+
+    uint64_t epoch; /* grows when a transaction ends: scans start their statement again */
+    size_t scans;   /* open ones */
+
+    struct census census, census_committed;
+    uint64_t sequence, sequence_committed; /* the journal's last row */
+    uint64_t trimmed, trimmed_committed;   /* the journal's rows up to here are gone */
+};
+
+/* The one place where a result of SQLite becomes a status. */
+MUST_CHECK enum status storage_status(int result);
+
+/* Opens the transaction of a database if it is not open. Every writer calls it first. */
+MUST_CHECK enum status storage_write(struct storage *storage, enum database_name name);
+
+/* schema.c: reads how far a database has come, 0 when it is new. Refuses those that are not ours or
+ * are of a later version, having written nothing. */
+MUST_CHECK enum status schema_check(sqlite3 *connection, enum database_name name, const char *file,
+                                    int *ret_version, struct problem *problem);
+/* Brings it from there to today's version, in one transaction. */
+MUST_CHECK enum status schema_migrate(sqlite3 *connection, enum database_name name, int version);
+
+/* Read what storage_open() must know. */
+MUST_CHECK enum status identity_census(struct storage *storage);
+MUST_CHECK enum status journal_bounds(struct storage *storage);
+
+/* The whole record, for a scan; NULL when it is gone. */
+MUST_CHECK enum status identity_get_whole(struct storage *storage, int64_t id, struct arena *arena,
+                                          struct storage_identity **ret_identity);
+
+/* Empty their tables. */
+MUST_CHECK enum status identity_clear(struct storage *storage);
+MUST_CHECK enum status journal_clear(struct storage *storage);
+
+#endif
