@@ -228,7 +228,9 @@ struct random *hub_random(struct hub *hub)
 void hub_timer_start(struct hub *hub, struct timer *timer, int64_t in_us)
 {
     assert_true(in_us >= 0);
-    assert_int_equal(timers_start(&hub->timers, timer, fake_hub.now_us + in_us), STATUS_OK);
+    /* refused only where a test refuses allocations; then, as in the hub, it does not run */
+    const enum status status = timers_start(&hub->timers, timer, fake_hub.now_us + in_us);
+    assert_true(status == STATUS_OK || status == STATUS_NO_MEMORY);
 }
 
 void hub_timer_stop(struct hub *hub, struct timer *timer)
@@ -309,7 +311,9 @@ enum hub_code hub_session_load(struct hub_link *link, struct arena *arena, struc
     *ret_session = (struct str){0};
     if (link->stores_session) {
         const char *copy = arena_copy(arena, buf_str(&link->session));
-        assert_non_null(copy);
+        if (copy == NULL) {
+            return HUB_SERVER_ERROR;
+        }
         *ret_session = str_of(copy, link->session.size);
     }
     return HUB_OK;

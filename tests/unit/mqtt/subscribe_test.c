@@ -202,6 +202,39 @@ static void a_session_that_cannot_be_stored_is_not_acknowledged(void **state)
     fake_closed(conn, "");
 }
 
+static void use_a_session(void *ctx)
+{
+    struct net_conn *conn = ctx;
+    fake_connect(conn, &FAKE_D1);
+    fake_subscribe(conn, 1, "$iothub/methods/POST/reboot/#", 1);
+    fake_subscribe(conn, 2, "$iothub/twin/res/#", 1);
+    fake_publish(conn, "$iothub/twin/GET/?$rid=1", " ", 1);
+    fake_publish(conn, "$iothub/twin/PATCH/properties/reported/?$rid=2&$version=x", "{}", 0);
+    if (fake_hub.link.open && !conn->closing) {
+        (void)fake_hub.link.ops->method(fake_hub.link.ctx, 1, STR("reboot"), STR("{}"));
+        fake_hub.link.ops->desired(fake_hub.link.ctx, 2, STR("{}"));
+    }
+    fake_unsubscribe(conn, 3, "$iothub/twin/res/#");
+}
+
+/* The fakes allocate too, so what arrives may be cut; nothing may crash, leak or disturb others. */
+static void a_refused_allocation_anywhere_ends_one_connection_at_most(void **state)
+{
+    (void)state;
+    bool reached = true;
+    for (long n = 0; reached; n++) {
+        struct net_conn *conn = fake_open();
+        mem_fail_after(n);
+        use_a_session(conn);
+        reached = mem_fail_happened() != 0;
+        mem_fail_after(-1);
+        buf_clear(&conn->output);
+        fake_closed(conn, "");
+        assert_false(fake_hub.link.open);
+        (void)fake_log();
+    }
+}
+
 #define SESSION_TEST(f) cmocka_unit_test_setup_teardown(f, fake_setup, fake_teardown)
 
 int main(void)
@@ -218,6 +251,7 @@ int main(void)
         SESSION_TEST(a_clean_session_drops_what_was_stored_and_stores_nothing),
         SESSION_TEST(a_stored_session_that_cannot_be_read_starts_anew),
         SESSION_TEST(a_session_that_cannot_be_stored_is_not_acknowledged),
+        SESSION_TEST(a_refused_allocation_anywhere_ends_one_connection_at_most),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
