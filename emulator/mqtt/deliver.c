@@ -89,7 +89,8 @@ static bool deliver_method(void *ctx, uint64_t request_id, struct str name, stru
 
 /*
  * The Will is due after a take-over too, but not when the device itself is gone, nor when the hub
- * was emptied: there is nobody left whose message it could be.
+ * was emptied: there is nobody left whose message it could be. It is sent at once, so that it
+ * stands before the end of this link, and the beginning of the next, in the journal.
  */
 static void link_over(void *ctx, enum hub_code code, const char *why)
 {
@@ -98,6 +99,7 @@ static void link_over(void *ctx, enum hub_code code, const char *why)
     if (code != HUB_CONNECTION_CLOSED_ON_NEW_CONNECTION && code != HUB_DEVICE_DISABLED) {
         session->will.due = false;
     }
+    session_publish_will(session);
     session_end(session, why);
 }
 
