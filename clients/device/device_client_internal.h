@@ -68,6 +68,7 @@ struct device_client {
     int64_t token_lifetime_s;
     int64_t renew_at_us;
     uint64_t connection_count; /* goes up whenever the link comes up */
+    bool lost;                 /* and not yet made again */
     bool announce_lost;        /* to the connection handler, at the next run */
     bool announce_made;
     struct problem lost_because;

@@ -255,7 +255,8 @@ static enum status link_came_up(struct device_client *client)
 {
     client->connection_count++;
     client->retry_count = 0;
-    client->announce_made = client->wanted;
+    client->announce_made = client->lost;
+    client->lost = false;
     client->wanted = true;
     return inbox_resync(client);
 }
@@ -311,6 +312,7 @@ enum status link_connect(struct device_client *client, struct problem *problem)
 void link_disconnect(struct device_client *client)
 {
     client->wanted = false;
+    client->lost = false;
     if (client->state != LINK_DOWN) {
         hang_up(client);
     }
@@ -360,12 +362,12 @@ enum status link_keep(struct device_client *client, int64_t wait_us, struct prob
         hang_up(client);
         client->retry_at_us = 0;
     }
-    const bool was_up = client->state == LINK_UP;
     const enum status status = client->state == LINK_DOWN ? mend(client, wait_us, &reason)
                                                           : step(client, wait_us, &reason);
     if (status == STATUS_IO || status == STATUS_UNAVAILABLE) {
         client->retry_at_us = clock_monotonic_us() + retry_delay_us(client);
-        if (was_up) {
+        if (!client->lost) { /* a renewal of the token is no loss, unless it fails */
+            client->lost = true;
             client->announce_lost = true;
             client->lost_because = reason;
         }

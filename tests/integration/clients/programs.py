@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: MIT
+"""Starting the client programs, reading what they print, and a wire that can be cut."""
+
+import os
+import select
+import signal
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+FOLDER = Path(os.environ.get("EMULATOR_BIN", "build/dev/bin/iothub-emulator")).resolve().parent
+WAIT_S_MAX = 40
+
+
+class Program:
+    """A running client program. It trusts the emulator's CA and nothing of the test's environment."""
+
+    def __init__(self, name, *arguments, ca=None, **environment):
+        environment = {"PATH": os.environ["PATH"], **environment}
+        for kept in ("ASAN_OPTIONS", "UBSAN_OPTIONS"):
+            if kept in os.environ:
+                environment[kept] = os.environ[kept]
+        if ca is not None:
+            environment["IOTHUB_CA_FILE"] = str(ca)
+        self.process = subprocess.Popen(
+            [FOLDER / name, *map(str, arguments)],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        self.output = b""
+        self.read_to = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+            stream.close()
+
+    def say(self, line):
+        self.process.stdin.write(line.encode() + b"\n")
+        self.process.stdin.flush()
+
+    def wait_for(self, text, timeout_s=WAIT_S_MAX):
+        """Reads until `text` was printed after all that was waited for before; returns the rest up
+        to and with the end of its line."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            at = self.output.find(text.encode(), self.read_to)
+            end = self.output.find(b"\n", at) if at >= 0 else -1
+            if end >= 0:
+                seen = self.output[self.read_to : end].decode()
+                self.read_to = end + 1
+                return seen
+            ready, _, _ = select.select([self.process.stdout], [], [], deadline - time.monotonic())
+            chunk = os.read(self.process.stdout.fileno(), 65536) if ready else b""
+            if not chunk:
+                self.process.kill()
+                complaint = self.process.stderr.read().decode()
+                raise AssertionError(
+                    f"{text!r} was not printed, but {self.output.decode()!r}, {complaint!r}"
+                )
+            self.output += chunk
+
+    def interrupt(self):
+        """Ctrl-C: the exit code."""
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(WAIT_S_MAX)
+
+    def finish(self):
+        """Waits for its end: exit code, all that it printed, and its complaints."""
+        output, complaints = self.process.communicate(timeout=120)
+        return self.process.returncode, (self.output + output).decode(), complaints.decode()
+
+
+def run(name, *arguments, **keywords):
+    """Runs a program to its end: exit code, output, complaints."""
+    with Program(name, *arguments, **keywords) as program:
+        return program.finish()
+
+
+class Wire:
+    """A TCP relay to a port of the emulator: a device dials it, and a test cuts it."""
+
+    def __init__(self, port):
+        self.target = port
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.pairs = []
+        self.accepted = 0
+        self.connected = True
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listener.close()
+        self.cut()
+
+    def accept(self):
+        while True:
+            try:
+                near, _ = self.listener.accept()
+            except OSError:
+                return
+            self.accepted += 1
+            if not self.connected:
+                near.close()
+                continue
+            far = socket.create_connection(("127.0.0.1", self.target))
+            self.pairs.append((near, far))
+            for source, sink in ((near, far), (far, near)):
+                threading.Thread(target=self.relay, args=(source, sink), daemon=True).start()
+
+    @staticmethod
+    def relay(source, sink):
+        try:
+            while chunk := source.recv(65536):
+                sink.sendall(chunk)
+        except OSError:
+            pass
+        for end in (source, sink):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def cut(self):
+        """Ends all connections; new ones are refused until mend()."""
+        self.connected = False
+        for pair in self.pairs:
+            for end in pair:
+                try:
+                    end.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+        self.pairs.clear()
+
+    def mend(self):
+        self.connected = True
+
+
+def device_string(emulator, identity, port=None):
+    """The connection string of a device or module identity."""
+    module = f"ModuleId={identity['moduleId']};" if "moduleId" in identity else ""
+    key = identity["authentication"]["symmetricKey"]["primaryKey"]
+    port = emulator.ports["mqtt"] if port is None else port
+    return f"HostName=localhost:{port};DeviceId={identity['deviceId']};{module}SharedAccessKey={key}"
+
+
+def service_string(emulator, policy="iothubowner"):
+    key = emulator.policies[policy].primary_key
+    port = emulator.ports["httpsAlt"]
+    return f"HostName=localhost:{port};SharedAccessKeyName={policy};SharedAccessKey={key}"
