@@ -106,7 +106,7 @@ static enum status check_key(const struct query_checker *checker, struct query_c
 {
     if (column->alias.data != NULL) {
         column->key = column->alias;
-    } else if (column->aggregate == AGGREGATE_NONE) {
+    } else if (column->aggregate == AGGREGATE_NONE && column->path != NULL) {
         column->key = column->path->names[column->path->name_count - 1];
     } else {
         char *key = arena_format(checker->arena, "$%zu", ++*unnamed);
@@ -161,9 +161,9 @@ static enum status check_columns(struct query_checker *checker, bool grouped)
         enum status status = STATUS_OK;
         if (column->path != NULL) {
             status = query_resolve(checker, column->path, &query->info.select_needs);
-        }
-        if (status == STATUS_OK && grouped && column->aggregate == AGGREGATE_NONE) {
-            status = check_grouped_column(checker, column);
+            if (status == STATUS_OK && grouped && column->aggregate == AGGREGATE_NONE) {
+                status = check_grouped_column(checker, column);
+            }
         }
         if (status == STATUS_OK) {
             status = check_key(checker, column, &unnamed);

@@ -291,7 +291,7 @@ static const char *walk_value(struct scan *scan, const char *at, struct range ra
 {
     const bool wanted = slot_at(scan, range.from)->name_count == depth;
     const struct range below = {range.from + (wanted ? 1 : 0), range.to};
-    struct query_value value;
+    struct query_value value = {.type = QUERY_UNDEFINED};
     bool escaped = false;
     const char *after = NULL;
     if (at < scan->end && *at == '{' && below.from < below.to) {
