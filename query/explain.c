@@ -56,7 +56,7 @@ enum status query_explain(struct problem *problem, struct str text, size_t offse
 const char *query_explain_quote(struct str token, char out[QUERY_QUOTE_SIZE])
 {
     if (token.size == 0) {
-        return "the end of the query";
+        return "end of the query";
     }
     size_t size = token.size;
     if (size > QUOTED_MAX) {

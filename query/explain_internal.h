@@ -15,7 +15,7 @@
 enum status query_explain(struct problem *problem, struct str text, size_t offset,
                           const char *format, ...) PRINTF_LIKE(4, 5);
 
-/* A token as an error quotes it: `'LIKE'`, cut when long, or "the end of the query". */
+/* A token as an error quotes it: `'LIKE'`, cut when long, or "end of the query". */
 #define QUERY_QUOTE_SIZE 64U
 const char *query_explain_quote(struct str token, char out[QUERY_QUOTE_SIZE]);
 

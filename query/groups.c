@@ -61,7 +61,7 @@ static enum status append_canonical(struct buf *out, const cJSON *tree);
 static enum status append_canonical_object(struct buf *out, const cJSON *object)
 {
     const size_t count = (size_t)cJSON_GetArraySize(object);
-    const cJSON **members = mem_alloc((count + 1) * sizeof(*members));
+    const cJSON **members = mem_alloc((count + 1) * sizeof(const cJSON *));
     if (members == NULL) {
         return STATUS_NO_MEMORY;
     }
@@ -167,7 +167,7 @@ static enum status list_room(struct query_groups *groups)
         return STATUS_OK;
     }
     const size_t capacity = groups->capacity == 0 ? 16 : groups->capacity * 2;
-    struct group **list = mem_realloc(groups->list, capacity * sizeof(*list));
+    struct group **list = mem_realloc(groups->list, capacity * sizeof(struct group *));
     if (list == NULL) {
         return STATUS_NO_MEMORY;
     }

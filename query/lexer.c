@@ -70,8 +70,11 @@ static bool is_name_part(char c)
  * apart. */
 static char peek(const struct query_lexer *lexer, size_t ahead)
 {
-    const size_t position = lexer->position + ahead;
-    return position < lexer->text.size ? lexer->text.data[position] : '\0';
+    const struct str rest = str_skip(lexer->text, lexer->position + ahead);
+    if (rest.size == 0) {
+        return '\0';
+    }
+    return rest.data[0];
 }
 
 static struct query_token token_of(struct query_lexer *lexer, enum query_token_kind kind,
@@ -87,7 +90,8 @@ static struct query_token illegal(struct query_lexer *lexer, size_t ahead, size_
                                   const char *reason)
 {
     lexer->position += ahead;
-    struct query_token token = token_of(lexer, TOKEN_ILLEGAL, size);
+    const size_t left = lexer->text.size - lexer->position;
+    struct query_token token = token_of(lexer, TOKEN_ILLEGAL, size < left ? size : left);
     token.reason = reason;
     return token;
 }
@@ -192,7 +196,7 @@ static struct query_token lex_string(struct query_lexer *lexer)
         if (c == '\\') {
             const size_t escape = escape_size(lexer, size);
             if (escape == 0) {
-                return illegal(lexer, size, 2,
+                return illegal(lexer, size, 1 + utf8_size(peek(lexer, size + 1)),
                                "the escapes of a string are \\' \\\" \\\\ and \\uXXXX");
             }
             size += escape;
@@ -250,7 +254,7 @@ static struct query_token lex_number(struct query_lexer *lexer)
 {
     const size_t size = number_size(lexer);
     if (size == 0 || is_name_start(peek(lexer, size))) {
-        return illegal(lexer, 0, size == 0 ? 1 : size + 1,
+        return illegal(lexer, 0, size == 0 ? 1 : size + utf8_size(peek(lexer, size)),
                        "this is no number; a name that starts with a digit stands in [[ ]]");
     }
     return token_of(lexer, TOKEN_NUMBER, size);

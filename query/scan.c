@@ -56,26 +56,15 @@ static const char *skip_string(const char *at, const char *end, bool *ret_escape
 /* From inside `depth` arrays and objects to after the end of the outermost. */
 static const char *skip_nested(const char *at, const char *end, size_t depth)
 {
-    while (at < end) {
-        switch (byte_class[(unsigned char)*at++]) {
-        case QUOTE: {
+    while (at != NULL && at < end) {
+        const unsigned char kind = byte_class[(unsigned char)*at++];
+        if (kind == QUOTE) {
             bool escaped = false;
             at = skip_string(at, end, &escaped);
-            if (at == NULL) {
-                return NULL;
-            }
-            break;
-        }
-        case OPENING:
+        } else if (kind == CLOSING && --depth == 0) {
+            return at;
+        } else if (kind == OPENING) {
             depth++;
-            break;
-        case CLOSING:
-            if (--depth == 0) {
-                return at;
-            }
-            break;
-        default:
-            break;
         }
     }
     return NULL;
