@@ -239,7 +239,8 @@ MUST_CHECK enum status query_groups_create(const struct query *query, size_t gro
 void query_groups_destroy(struct query_groups *groups);   /* takes NULL */
 void query_groups_destroyp(struct query_groups **groups); /* for CLEANUP */
 
-/* Counts one document that passed WHERE. STATUS_LIMIT: too many groups, or too large. */
+/* Counts one document that passed WHERE. STATUS_LIMIT: too many groups, or too large; the document
+ * is then counted in part, and the whole is of no more use. */
 MUST_CHECK enum status query_groups_add(struct query_groups *groups, const struct query_row *row);
 
 /* For counts_only queries: counts `count` documents unseen. */
