@@ -93,7 +93,8 @@ void device_client_destroyp(struct device_client **client); /* for CLEANUP */
 /* How long a signed token lasts, in seconds, from the next connection on; 3600 by default. */
 void device_client_set_token_lifetime(struct device_client *client, int64_t lifetime_s);
 
-/* One attempt, of 30 seconds at most; done when the hub has confirmed the subscriptions. */
+/* One attempt; done when the hub has confirmed the subscriptions. It takes 30 seconds at most, but
+ * for an address where nothing answers at all: that takes the system's own TCP time-out. */
 MUST_CHECK enum status device_client_connect(struct device_client *client, struct problem *problem);
 void device_client_disconnect(struct device_client *client); /* politely; may connect again */
 

@@ -242,10 +242,10 @@ enum status inbox_deliver(struct device_client *client)
 
     /* Only what is here now: handlers make more arrive, and the caller wants to be back in time. */
     const struct list *last = client->inbox.previous;
-    bool more = !list_empty(&client->inbox);
+    struct device_message *message = NULL;
     enum status status = STATUS_OK;
-    while (more && status == STATUS_OK) {
-        struct device_message *message = first(client);
+    bool more = true;
+    while (more && status == STATUS_OK && (message = first(client)) != NULL) {
         more = &message->link != last;
         status = deliver(client, message);
         discard(client, message);

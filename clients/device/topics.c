@@ -65,11 +65,10 @@ static bool read_bag(struct str bag, struct topic *topic)
 /* "200/?$rid=1" */
 static bool read_twin_response(struct str rest, struct topic *topic)
 {
-    struct str status_text = STR_EMPTY;
+    struct str code = STR_EMPTY;
     struct str bag = STR_EMPTY;
     uint64_t status = 0;
-    if (!str_cut(rest, '/', &status_text, &bag) || !str_to_u64(status_text, &status) ||
-        status > INT_MAX) {
+    if (!str_cut(rest, '/', &code, &bag) || !str_to_u64(code, &status) || status > INT_MAX) {
         return false;
     }
     topic->status = (int)status;

@@ -64,7 +64,6 @@ bool service_request_open(struct service_client *client)
     code = code ? code : curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, body_arrived);
     code = code ? code : curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, client->curl_says);
     code = code ? code : curl_easy_setopt(curl, CURLOPT_USERAGENT, "iothub-emulator-service/0.1");
-    code = code ? code : curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     return code == CURLE_OK;
 }
 

@@ -34,6 +34,12 @@ static bool say_device_id(const cJSON *twin, void *ctx)
     return true; /* go on with the next */
 }
 
+static enum service_result say_devices(struct service_client *client, const char *query,
+                                       struct service_error *error)
+{
+    return service_query(client, query, 100, say_device_id, NULL, error); /* 100 rows to a page */
+}
+
 int main(int argc, char **argv)
 {
     const char *connection_string = program_connection_string(&program, argc, argv);
@@ -69,16 +75,15 @@ int main(int argc, char **argv)
     (void)sleep(1);
 
     program_say("Devices in Redmond43 plant:");
-    if (service_query(client, "SELECT * FROM devices WHERE tags.location.plant = 'Redmond43'", 100,
-                      say_device_id, NULL, &error) != SERVICE_OK) {
+    const char *in_plant = "SELECT * FROM devices WHERE tags.location.plant = 'Redmond43'";
+    if (say_devices(client, in_plant, &error) != SERVICE_OK) {
         return program_fail(error.text);
     }
 
     program_say("Devices in Redmond43 plant using cellular network:");
-    if (service_query(client,
-                      "SELECT * FROM devices WHERE tags.location.plant = 'Redmond43'"
-                      " AND properties.reported.connectivity = 'cellular'",
-                      100, say_device_id, NULL, &error) != SERVICE_OK) {
+    const char *by_radio = "SELECT * FROM devices WHERE tags.location.plant = 'Redmond43'"
+                           " AND properties.reported.connectivity = 'cellular'";
+    if (say_devices(client, by_radio, &error) != SERVICE_OK) {
         return program_fail(error.text);
     }
     return 0;
