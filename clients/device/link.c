@@ -263,18 +263,22 @@ static enum status link_came_up(struct device_client *client)
 
 static void hang_up(struct device_client *client)
 {
-    client->state = LINK_DOWN;
     (void)mosquitto_disconnect(client->mosquitto);
     /* Lets libmosquitto write what is left and close its socket; it ends with MOSQ_ERR_NO_CONN. */
     for (int i = 0; i < 10 && mosquitto_loop(client->mosquitto, 10, 1) == MOSQ_ERR_SUCCESS; i++) {
     }
+    client->state = LINK_DOWN; /* last: a SUBACK may have come in between */
 }
+
+/* A longer sleep could miss the time for PINGREQ or for a new token. */
+#define LOOP_WAIT_MAX_US (5 * CLOCK_SECOND)
 
 /* One turn of the loop of a link that is not down. On failure the link is. */
 static enum status step(struct device_client *client, int64_t wait_us, struct problem *problem)
 {
     const bool was_up = client->state == LINK_UP;
-    const int wait_ms = (int)((wait_us + 999) / 1000);
+    const int64_t slice_us = wait_us < LOOP_WAIT_MAX_US ? wait_us : LOOP_WAIT_MAX_US;
+    const int wait_ms = (int)((slice_us + 999) / 1000);
     errno = 0;
     const int code = mosquitto_loop(client->mosquitto, wait_ms, 1);
     enum status status = STATUS_OK;

@@ -26,8 +26,8 @@ static const struct program program = {
     .options = {{"--seconds", "N", "how long a reboot takes", &seconds}},
 };
 
-/* The reboot that is under way. */
 struct reboot {
+    int64_t duration_us;
     bool running;
     int64_t done_at_us;                      /* on the clock of clock_monotonic_us() */
     char request_id[DEVICE_REQUEST_ID_SIZE]; /* whom to answer then */
@@ -54,8 +54,7 @@ static void method_called(struct device_client *client, const struct device_meth
     } else {
         program_say("Rebooting device");
         reboot->running = true;
-        reboot->done_at_us =
-            clock_monotonic_us() + program_number("--seconds", seconds) * CLOCK_SECOND;
+        reboot->done_at_us = clock_monotonic_us() + reboot->duration_us;
         memcpy(reboot->request_id, method->request_id, sizeof(reboot->request_id));
     }
 }
@@ -86,11 +85,10 @@ static void finish(struct device_client *client, struct reboot *reboot)
 int main(int argc, char **argv)
 {
     const char *connection_string = program_connection_string(&program, argc, argv);
-    (void)program_number("--seconds", seconds); /* complain now rather than at the first call */
+    struct reboot reboot = {.duration_us = program_number("--seconds", seconds) * CLOCK_SECOND};
     struct problem problem;
     program_catch_ctrl_c();
 
-    struct reboot reboot = {.running = false};
     const struct device_client_handlers handlers = {.method = method_called, .ctx = &reboot};
     struct device_client *client CLEANUP(device_client_destroyp) = NULL;
     if (device_client_create(connection_string, &handlers, &client, &problem) != STATUS_OK ||
