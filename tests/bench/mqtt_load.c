@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Puts telemetry on an MQTT server over TLS and measures how fast it is acknowledged. One thread,
+ * so that on a small machine the server keeps a core to itself. Every PUBACK must come in the order
+ * of the PUBLISH packets, and every PUBLISH must be acknowledged in the end; else the run fails.
+ *
+ * Prints one line of JSON for people and scripts: the README beside this file explains it.
+ */
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "tests/bench/load.h"
+
+enum {
+    CONNECTIONS_MAX = 9999,
+    HANDSHAKES_AT_ONCE = 32, /* less than any server's backlog */
+    EVENTS_AT_ONCE = 256,
+    SECONDS_MAX = 3600,
+    SETUP_S_MAX = 60,
+    DRAIN_S_MAX = 20,
+    STAT_SIZE = 1024,
+    STAT_UTIME = 11, /* fields after the command's closing bracket, the state being 0: proc(5) */
+    STAT_STIME = 12,
+};
+
+static const char usage[] =
+    "usage: mqtt_load --port N --ca FILE [OPTION...]\n"
+    "  --host ADDRESS      where the server listens (127.0.0.1)\n"
+    "  --name NAME         what its certificate is for (localhost)\n"
+    "  --connections N     (50)\n"
+    "  --window N          PUBLISH packets in flight on each connection (1)\n"
+    "  --per-record        one TLS record for each PUBLISH, not one for all that may be sent\n"
+    "  --bytes N           payload (256)\n"
+    "  --warm-up S         seconds that are not measured (1)\n"
+    "  --seconds S         seconds that are (5)\n"
+    "  --id-prefix TEXT    client ids are this and four digits from 0000 (bench-)\n"
+    "  --hub HOST          connect as devices of this hub ...\n"
+    "  --key BASE64        ... which all have this key; without --hub no user name is sent\n"
+    "  --server-pid PID    also measure the CPU time of this process\n"
+    "  --hold S            only connect, and stay for so long\n";
+
+/* ---- options ---- */
+
+enum option_id {
+    OPTION_HOST = 1,
+    OPTION_NAME,
+    OPTION_PORT,
+    OPTION_CA,
+    OPTION_CONNECTIONS,
+    OPTION_WINDOW,
+    OPTION_PER_RECORD,
+    OPTION_BYTES,
+    OPTION_WARM_UP,
+    OPTION_SECONDS,
+    OPTION_ID_PREFIX,
+    OPTION_HUB,
+    OPTION_KEY,
+    OPTION_SERVER_PID,
+    OPTION_HOLD,
+};
+
+static const struct option options[] = {
+    {"host", required_argument, NULL, OPTION_HOST},
+    {"name", required_argument, NULL, OPTION_NAME},
+    {"port", required_argument, NULL, OPTION_PORT},
+    {"ca", required_argument, NULL, OPTION_CA},
+    {"connections", required_argument, NULL, OPTION_CONNECTIONS},
+    {"window", required_argument, NULL, OPTION_WINDOW},
+    {"per-record", no_argument, NULL, OPTION_PER_RECORD},
+    {"bytes", required_argument, NULL, OPTION_BYTES},
+    {"warm-up", required_argument, NULL, OPTION_WARM_UP},
+    {"seconds", required_argument, NULL, OPTION_SECONDS},
+    {"id-prefix", required_argument, NULL, OPTION_ID_PREFIX},
+    {"hub", required_argument, NULL, OPTION_HUB},
+    {"key", required_argument, NULL, OPTION_KEY},
+    {"server-pid", required_argument, NULL, OPTION_SERVER_PID},
+    {"hold", required_argument, NULL, OPTION_HOLD},
+    {0},
+};
+
+static bool number(const char *text, uint64_t min, uint64_t max, uint64_t *ret_value)
+{
+    uint64_t value = 0;
+    if (!str_to_u64(str_from(text), &value) || value < min || value > max) {
+        fprintf(stderr, "mqtt_load: \"%s\" is not a number from %" PRIu64 " to %" PRIu64 "\n", text,
+                min, max);
+        return false;
+    }
+    *ret_value = value;
+    return true;
+}
+
+static bool number_option(struct load_config *config, enum option_id id, const char *text)
+{
+    uint64_t port = 0;
+    switch ((int)id) {
+    case OPTION_PORT:
+        if (!number(text, 1, UINT16_MAX, &port)) {
+            return false;
+        }
+        config->port = (uint16_t)port;
+        return true;
+    case OPTION_CONNECTIONS:
+        return number(text, 1, CONNECTIONS_MAX, &config->connections);
+    case OPTION_WINDOW:
+        return number(text, 1, LOAD_WINDOW_MAX, &config->window);
+    case OPTION_BYTES:
+        return number(text, 0, LOAD_BODY_MAX, &config->body_size);
+    case OPTION_WARM_UP:
+        return number(text, 0, SECONDS_MAX, &config->warm_up_s);
+    case OPTION_SECONDS:
+        return number(text, 1, SECONDS_MAX, &config->seconds);
+    case OPTION_SERVER_PID:
+        return number(text, 1, INT32_MAX, &config->server_pid);
+    case OPTION_HOLD:
+        return number(text, 1, SECONDS_MAX, &config->hold_s);
+    default:
+        return false;
+    }
+}
+
+static bool option_take(struct load_config *config, int id, const char *text)
+{
+    switch (id) {
+    case OPTION_HOST:
+        config->host = text;
+        return true;
+    case OPTION_NAME:
+        return snprintf(config->name, sizeof(config->name), "%s", text) < (int)sizeof(config->name);
+    case OPTION_CA:
+        config->ca_path = text;
+        return true;
+    case OPTION_PER_RECORD:
+        config->per_record = true;
+        return true;
+    case OPTION_ID_PREFIX:
+        config->id_prefix = str_from(text);
+        return true;
+    case OPTION_HUB:
+        config->hub = str_from(text);
+        return true;
+    case OPTION_KEY:
+        config->key = str_from(text);
+        return true;
+    default:
+        return number_option(config, (enum option_id)id, text);
+    }
+}
+
+static bool options_read(int argc, char **argv, struct load_config *config)
+{
+    int id = 0;
+    while ((id = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (!option_take(config, id, optarg)) {
+            return false;
+        }
+    }
+    return optind == argc && config->port != 0 && config->ca_path != NULL &&
+           (config->hub.size == 0) == (config->key.size == 0);
+}
+
+/* ---- figures ---- */
+
+struct reading {
+    int64_t at_us;
+    uint64_t acknowledged;
+    int64_t own_cpu_us;
+    int64_t server_cpu_us;
+};
+
+static int64_t own_cpu_us(void)
+{
+    struct rusage used = {0};
+    getrusage(RUSAGE_SELF, &used);
+    return (used.ru_utime.tv_sec + used.ru_stime.tv_sec) * CLOCK_SECOND + used.ru_utime.tv_usec +
+           used.ru_stime.tv_usec;
+}
+
+/* User and system time of a process and all its threads, those that ended too; 0 when it is gone.
+ * The kernel counts in ticks of 10 ms. */
+static int64_t process_cpu_us(uint64_t pid)
+{
+    char path[64];
+    char text[STAT_SIZE];
+    snprintf(path, sizeof(path), "/proc/%" PRIu64 "/stat", pid);
+    FILE *file = fopen(path, "r");
+    if (file == NULL) {
+        return 0;
+    }
+    const size_t size = fread(text, 1, sizeof(text) - 1, file);
+    fclose(file);
+    text[size] = '\0';
+    const char *bracket = strrchr(text, ')');
+    struct str rest = str_trim(str_from(bracket == NULL ? "" : bracket + 1));
+    uint64_t ticks = 0;
+    for (int i = 0; i <= STAT_STIME; i++) {
+        struct str field;
+        uint64_t value = 0;
+        str_cut(rest, ' ', &field, &rest);
+        if (i >= STAT_UTIME && str_to_u64(field, &value)) {
+            ticks += value;
+        }
+    }
+    return (int64_t)ticks * (CLOCK_SECOND / sysconf(_SC_CLK_TCK));
+}
+
+static struct reading read_meters(const struct load *load)
+{
+    const uint64_t pid = load->config->server_pid;
+    return (struct reading){
+        .at_us = clock_monotonic_us(),
+        .acknowledged = load->acknowledged,
+        .own_cpu_us = own_cpu_us(),
+        .server_cpu_us = pid == 0 ? 0 : process_cpu_us(pid),
+    };
+}
+
+static void report(const struct load *load, const struct reading *from, const struct reading *to,
+                   const struct connection *any)
+{
+    const uint64_t messages = to->acknowledged - from->acknowledged;
+    const double seconds = (double)(to->at_us - from->at_us) / (double)CLOCK_SECOND;
+    const double each = messages == 0 ? 0 : 1.0 / (double)messages;
+    printf("{\"messages\":%" PRIu64 ",\"seconds\":%.3f,\"messages_per_s\":%.0f,"
+           "\"puback_p50_us\":%" PRIu64 ",\"puback_p99_us\":%" PRIu64 ","
+           "\"generator_cpu_us_per_message\":%.3f,",
+           messages, seconds, (double)messages / seconds,
+           latency_percentile_us(&load->latency, 0.50), latency_percentile_us(&load->latency, 0.99),
+           (double)(to->own_cpu_us - from->own_cpu_us) * each);
+    if (load->config->server_pid != 0) {
+        printf("\"server_cpu_us_per_message\":%.3f,",
+               (double)(to->server_cpu_us - from->server_cpu_us) * each);
+    }
+    printf("\"acknowledged_total\":%" PRIu64 ",\"tls\":\"%s %s\"}\n", load->acknowledged,
+           SSL_get_version(any->ssl), SSL_get_cipher_name(any->ssl));
+}
+
+/* ---- phases ---- */
+
+static bool poll_once(struct load *load, int64_t until_us)
+{
+    struct epoll_event events[EVENTS_AT_ONCE];
+    const int64_t left_us = until_us - clock_monotonic_us();
+    const int timeout_ms = left_us <= 0 ? 0 : (int)(left_us / 1000) + 1;
+    const int count = epoll_wait(load->epoll, events, EVENTS_AT_ONCE, timeout_ms);
+    for (int i = 0; i < count; i++) {
+        if (!connection_ready(events[i].data.ptr)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool run_for(struct load *load, uint64_t seconds)
+{
+    const int64_t until_us = clock_monotonic_us() + (int64_t)seconds * CLOCK_SECOND;
+    while (clock_monotonic_us() < until_us) {
+        if (!poll_once(load, until_us)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool connect_all(struct load *load, struct connection *connections)
+{
+    const int64_t until_us = clock_monotonic_us() + SETUP_S_MAX * CLOCK_SECOND;
+    uint64_t started = 0;
+    while (load->connected < load->config->connections) {
+        while (started < load->config->connections &&
+               started - load->connected < HANDSHAKES_AT_ONCE) {
+            if (!connection_start(load, &connections[started], (unsigned)started)) {
+                return false;
+            }
+            started++;
+        }
+        if (clock_monotonic_us() > until_us) {
+            problem_set(&load->problem, PROBLEM_NO_OFFSET,
+                        "only %" PRIu64 " connections stood after %d s", load->connected,
+                        SETUP_S_MAX);
+            return false;
+        }
+        if (!poll_once(load, until_us)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool drain_all(struct load *load)
+{
+    load->publishing = false;
+    const int64_t until_us = clock_monotonic_us() + DRAIN_S_MAX * CLOCK_SECOND;
+    while (load->acknowledged < load->sent) {
+        if (clock_monotonic_us() > until_us) {
+            problem_set(&load->problem, PROBLEM_NO_OFFSET,
+                        "%" PRIu64 " messages were not acknowledged within %d s",
+                        load->sent - load->acknowledged, DRAIN_S_MAX);
+            return false;
+        }
+        if (!poll_once(load, until_us)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool publish_and_measure(struct load *load, struct connection *connections)
+{
+    load->publishing = true;
+    for (uint64_t i = 0; i < load->config->connections; i++) {
+        if (!connection_publish(&connections[i], clock_monotonic_us())) {
+            return false;
+        }
+    }
+    if (!run_for(load, load->config->warm_up_s)) {
+        return false;
+    }
+    load->measuring = true;
+    const struct reading from = read_meters(load);
+    if (!run_for(load, load->config->seconds)) {
+        return false;
+    }
+    const struct reading to = read_meters(load);
+    load->measuring = false;
+    if (!drain_all(load)) {
+        return false;
+    }
+    report(load, &from, &to, &connections[0]);
+    return true;
+}
+
+static bool run(struct load *load, struct connection *connections)
+{
+    if (!connect_all(load, connections)) {
+        return false;
+    }
+    if (load->config->hold_s == 0) {
+        return publish_and_measure(load, connections);
+    }
+    printf("{\"connected\":%" PRIu64 "}\n", load->connected);
+    fflush(stdout);
+    return run_for(load, load->config->hold_s);
+}
+
+/* ---- from start to end ---- */
+
+static SSL_CTX *tls_make(const struct load_config *config)
+{
+    SSL_CTX *tls = SSL_CTX_new(TLS_client_method());
+    if (tls == NULL || SSL_CTX_load_verify_locations(tls, config->ca_path, NULL) != 1) {
+        SSL_CTX_free(tls);
+        return NULL;
+    }
+    SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_mode(tls, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_read_ahead(tls, 1);
+    return tls;
+}
+
+static void descriptors_raise(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static int load_run(struct load_config *config)
+{
+    struct load *load = mem_zalloc(sizeof(*load));
+    struct connection *connections = mem_zalloc((size_t)config->connections * sizeof(*connections));
+    bool good = load != NULL && connections != NULL;
+    if (good) {
+        load->config = config;
+        load->tls = tls_make(config);
+        load->epoll = epoll_create1(EPOLL_CLOEXEC);
+        good = load->tls != NULL && load->epoll >= 0 && run(load, connections);
+        const char *why = load->tls == NULL ? "could not read the CA" : load->problem.text;
+        if (!good) {
+            fprintf(stderr, "mqtt_load: %s\n", why);
+        }
+        for (uint64_t i = 0; i < config->connections; i++) {
+            connection_finish(&connections[i]);
+        }
+        SSL_CTX_free(load->tls);
+        close(load->epoll);
+    }
+    mem_free(connections);
+    mem_free(load);
+    return good ? 0 : 1;
+}
+
+int main(int argc, char **argv)
+{
+    struct load_config config = {
+        .host = "127.0.0.1",
+        .name = "localhost",
+        .id_prefix = STR("bench-"),
+        .connections = 50,
+        .window = 1,
+        .body_size = 256,
+        .warm_up_s = 1,
+        .seconds = 5,
+    };
+    if (!options_read(argc, argv, &config)) {
+        fputs(usage, stderr);
+        return 2;
+    }
+    descriptors_raise();
+    return load_run(&config);
+}
