@@ -9,6 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 
+DEFAULT_BINARY = Path(__file__).resolve().parents[2] / "build/dev/bin/iothub-emulator"
 START_S_MAX = 20  # sanitizer builds on a busy machine
 STOP_S_MAX = 20
 
@@ -26,7 +27,7 @@ class Emulator:
     def __init__(self, folder, arguments=("--memory",), binary=None):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.binary = binary or os.environ.get("EMULATOR_BIN", "build/dev/bin/iothub-emulator")
+        self.binary = binary or os.environ.get("EMULATOR_BIN", DEFAULT_BINARY)
         self.arguments = list(arguments)
         self.log_path = self.folder / "emulator.log"
         self.ready_path = self.folder / "ready.json"
@@ -39,8 +40,8 @@ class Emulator:
         for name in ("mqtt", "https", "https-alt", "amqp", "amqp-plain", "control"):
             command += [f"--{name}-port", "0"]
         command += ["--ready-file", str(self.ready_path)]
-        with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+        with open(self.log_path, "ab") as log, open(self.folder / "announced.txt", "ab") as said:
+            self.process = subprocess.Popen(command, stdout=said, stderr=log)
         ready = self.wait_until_ready()
         self.ports = ready["ports"]
         self.ca_path = ready["caPath"]
@@ -74,7 +75,8 @@ class Emulator:
         self.process.wait(STOP_S_MAX)
 
     def log(self):
-        return self.log_path.read_text(errors="replace")[-20000:]
+        """What it wrote to stderr; the connection strings for its user go to stdout."""
+        return self.log_path.read_text(errors="replace")
 
     def control(self, method, path, body=None):
         """One request to the control API: status and parsed JSON (or text)."""

@@ -63,7 +63,9 @@ class Rest:
         sent.update(headers or {})
         if api_version is not None:
             path += ("&" if "?" in path else "?") + "api-version=" + api_version
-        self.connection.request(method, path, body=body, headers=sent)
+        self.connection.request(
+            method, path, body=body, headers=sent, encode_chunked="Transfer-Encoding" in sent
+        )
         return Answer(self.connection.getresponse())
 
     def get(self, path, **keywords):
