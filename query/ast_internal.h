@@ -11,8 +11,6 @@
 
 struct query_dialect;
 struct query_function;
-struct query_node;
-struct query_value;
 
 /* ---- where a path leads (checked) ---- */
 
@@ -139,7 +137,7 @@ struct query {
 /* The order of names that sorted slots and their search share: by size, then by bytes. */
 int query_name_order(struct str a, struct str b);
 
-/* The values of a row; struct query_row is in row_internal.h. */
+/* "COUNT", "AVG" ...; "" for none. */
 const char *query_aggregate_name(enum query_aggregate aggregate);
 
 #endif

@@ -11,22 +11,12 @@ struct column_list {
     size_t count;
 };
 
-static const struct {
-    const char *name;
-    enum query_aggregate aggregate;
-} aggregates[] = {
-    {"COUNT", AGGREGATE_COUNT}, {"AVG", AGGREGATE_AVG}, {"SUM", AGGREGATE_SUM},
-    {"MIN", AGGREGATE_MIN},     {"MAX", AGGREGATE_MAX},
-};
-
 const char *query_aggregate_name(enum query_aggregate aggregate)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(aggregates); i++) {
-        if (aggregates[i].aggregate == aggregate) {
-            return aggregates[i].name;
-        }
-    }
-    return "";
+    static const char *const names[] = {
+        [AGGREGATE_NONE] = "",   [AGGREGATE_COUNT] = "COUNT", [AGGREGATE_AVG] = "AVG",
+        [AGGREGATE_SUM] = "SUM", [AGGREGATE_MIN] = "MIN",     [AGGREGATE_MAX] = "MAX"};
+    return names[aggregate];
 }
 
 /* The aggregate that starts here; its name is one only before "(". */
@@ -36,9 +26,12 @@ static enum query_aggregate aggregate_at(const struct query_parser *parser)
         query_parser_token_after(parser).kind != TOKEN_OPEN) {
         return AGGREGATE_NONE;
     }
-    for (size_t i = 0; i < ARRAY_SIZE(aggregates); i++) {
-        if (str_equal_nocase(query_parser_token_text(parser), str_from(aggregates[i].name))) {
-            return aggregates[i].aggregate;
+    static const enum query_aggregate all[] = {AGGREGATE_COUNT, AGGREGATE_AVG, AGGREGATE_SUM,
+                                               AGGREGATE_MIN, AGGREGATE_MAX};
+    const struct str name = query_parser_token_text(parser);
+    for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+        if (str_equal_nocase(name, str_from(query_aggregate_name(all[i])))) {
+            return all[i];
         }
     }
     return AGGREGATE_NONE;
@@ -227,9 +220,7 @@ static bool parse_group_by(struct query_parser *parser)
 {
     struct query *query = parser->query;
     query->group_offset = parser->token.offset;
-    if (!query_parser_accept(parser, TOKEN_GROUP)) {
-        return true;
-    }
+    query_parser_advance(parser);
     if (!query_parser_expect(parser, TOKEN_BY, "BY")) {
         return false;
     }

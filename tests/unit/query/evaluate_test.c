@@ -35,7 +35,10 @@ static char truth_of(const char *condition)
     (void)snprintf(text, sizeof(text), "SELECT * FROM devices WHERE NOT (%s)", condition);
     const bool is_false = passes(text);
     assert_false(is_true && is_false);
-    return is_true ? 'T' : is_false ? 'F' : 'U';
+    if (is_true) {
+        return 'T';
+    }
+    return is_false ? 'F' : 'U';
 }
 
 struct condition {
@@ -316,6 +319,26 @@ static void a_jobs_words_ignore_case(void **state)
     assert_false(passes("SELECT * FROM devices WHERE status = 'Failed'"));
 }
 
+static void conditions_are_values_too(void **state)
+{
+    (void)state;
+    static const struct condition conditions[] = {
+        {"(tags.n = 5) = true", 'T'},
+        {"(tags.n = 4) = true", 'F'},
+        {"(tags.n = 4) = false", 'T'},
+        {"(tags.nope = 4) = false", 'U'},
+        {"(tags.t AND tags.f) = false", 'T'},
+        {"(tags.t OR tags.f) IN [true]", 'T'},
+        {"(NOT tags.t) = tags.f", 'T'},
+        {"is_bool(tags.n IN [5])", 'T'},
+        {"is_bool(tags.nope IN [5])", 'F'},
+        {"array_contains([tags.n > 4], true)", 'T'},
+        {"is_string(tags.s) = is_number(tags.n)", 'T'},
+        {"(tags.n > 4) + 1 = 2", 'U'},
+    };
+    check_conditions(conditions, ARRAY_SIZE(conditions));
+}
+
 static void no_where_passes_everything(void **state)
 {
     (void)state;
@@ -334,6 +357,7 @@ int main(void)
         cmocka_unit_test(arithmetic_is_for_numbers),
         cmocka_unit_test(functions),
         cmocka_unit_test(a_jobs_words_ignore_case),
+        cmocka_unit_test(conditions_are_values_too),
         cmocka_unit_test(no_where_passes_everything),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -162,6 +162,15 @@ static const struct {
      "Line 1:11 Two columns are called 'a': give one another name with AS"},
     {"SELECT COUNT(), a AS [[$1]] FROM devices GROUP BY a",
      "Line 1:17 Two columns are called '$1': give one another name with AS"},
+    {"SELECT * FROM devices WHERE a = = b",
+     "Line 1:33 Unexpected '=', expected a value, a path, a function or '(': equality is written "
+     "with one '='"},
+    {"SELECT * FROM devices WHERE NOT IN ['b']",
+     "Line 1:33 Unexpected 'IN', expected a value, a path, a function or '(': 'not in' is written "
+     "path NIN ['a', 'b']"},
+    {"SELECT a 5 FROM devices", "Line 1:10 Unexpected '5', expected ',', AS or FROM"},
+    {"SELECT * FROM devices WHERE z\xC3\xBC = '\xFF abcdef'",
+     "Line 1:35 The query is not well-formed UTF-8 here"},
     {"SELECT * FROM devices WHERE a = '\xC3('",
      "Line 1:34 The query is not well-formed UTF-8 here"},
     {"SELECT * FROM devices WHERE abcdefghijabcdefghijabcdefghijabcdefghijabcdefghij(1)",
@@ -212,6 +221,20 @@ static void check_caret(struct str text, size_t offset, const char *expected)
     assert_str_equal(buf_str(&out), expected);
 }
 
+/* A long token is quoted in part, cut at a whole character. */
+static void a_long_token_is_cut(void **state)
+{
+    (void)state;
+    static const char euros[] = "\xE2\x82\xAC\xE2\x82\xAC\xE2\x82\xAC\xE2\x82\xAC\xE2\x82\xAC";
+    char text[200];
+    (void)snprintf(text, sizeof(text), "SELECT * FROM devices WHERE a a%s%s%s", euros, euros,
+                   euros);
+    struct parsed parsed CLEANUP(parsed_finish) = parse(text);
+    assert_non_null(strstr(parsed.problem.text, "Unexpected 'a\xE2\x82\xAC"));
+    assert_non_null(strstr(parsed.problem.text, "\xE2\x82\xAC...', expected"));
+    assert_true(str_is_utf8(str_from(parsed.problem.text)));
+}
+
 static void a_caret_stands_under_the_fault(void **state)
 {
     (void)state;
@@ -240,6 +263,15 @@ static void a_long_line_is_cut_round_the_caret(void **state)
     check_caret(str_of(text, sizeof(text)), 50, expected);
     (void)snprintf(expected, sizeof(expected), "...%.50s\n%*s^\n", text, 53, "");
     check_caret(str_of(text, sizeof(text)), sizeof(text), expected);
+
+    /* Three bytes a character: both cuts would fall inside one. */
+    static const char euro[] = {'\xE2', '\x82', '\xAC'};
+    char euros[301] = "x";
+    for (size_t i = 1; i < sizeof(euros); i++) {
+        euros[i] = euro[(i - 1) % 3];
+    }
+    (void)snprintf(expected, sizeof(expected), "...%.75s...\n%*s^\n", euros + 1, 19, "");
+    check_caret(str_of(euros, sizeof(euros)), 151, expected);
 }
 
 int main(void)
@@ -248,6 +280,7 @@ int main(void)
         cmocka_unit_test(a_refusal_says_where_and_what_to_write_instead),
         cmocka_unit_test(the_offset_is_the_byte_and_the_column_the_character),
         cmocka_unit_test(a_problem_may_be_left_out),
+        cmocka_unit_test(a_long_token_is_cut),
         cmocka_unit_test(a_caret_stands_under_the_fault),
         cmocka_unit_test(a_long_line_is_cut_round_the_caret),
     };

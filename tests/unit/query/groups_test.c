@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+
 #include "parsed.h"
 
 /* Adds one document whose tags are `json`. */
@@ -126,18 +128,13 @@ static void the_bytes_of_groups_are_bounded(void **state)
     struct query_groups *groups CLEANUP(query_groups_destroyp) = NULL;
     assert_int_equal(query_groups_create(parsed.query, 1000, 500, &groups), STATUS_OK);
     char json[700];
-    memset(json, 'x', sizeof(json));
-    memcpy(json, "{\"m\":\"", 6);
-    memcpy(json + sizeof(json) - 3, "\"}", 3);
+    (void)snprintf(json, sizeof(json), "{\"m\":\"t%0*d\"}", 600, 0);
     assert_int_equal(add(groups, row, "{\"m\":\"short\"}"), STATUS_OK);
     assert_int_equal(add(groups, row, json), STATUS_LIMIT);
     enum status status = STATUS_OK;
     for (int i = 0; i < 100 && status == STATUS_OK; i++) {
         char tags[32];
-        const char digits[] = {(char)('0' + i / 10), (char)('0' + i % 10), '\0'};
-        memcpy(tags, "{\"g\":\"", 6);
-        memcpy(tags + 6, digits, 2);
-        memcpy(tags + 8, "\"}", 3);
+        (void)snprintf(tags, sizeof(tags), "{\"g\":\"%d\"}", i);
         status = add(groups, row, tags);
     }
     assert_int_equal(status, STATUS_LIMIT);
