@@ -198,6 +198,7 @@ static void strings_decode(void **state)
         {"'\\ude00\\ud83d'", "\xEF\xBF\xBD\xEF\xBF\xBD"},
         {"'\\ud83d\\u0041'", "\xEF\xBF\xBD"
                              "A"},
+        {"'\\ud83d\\ue000'", "\xEF\xBF\xBD\xEE\x80\x80"},
         {"'\\udbff\\udfff'", "\xF4\x8F\xBF\xBF"},
         {"'\\u007f\\u0080\\u07ff\\u0800'", "\x7F\xC2\x80\xDF\xBF\xE0\xA0\x80"},
     };

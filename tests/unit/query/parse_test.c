@@ -92,6 +92,8 @@ static void names_become_paths_and_literals(void **state)
     check_where("devices.modules.moduleId", "path [\"modules\",\"moduleId\"]");
     check_tree("SELECT * FROM devices.modules WHERE Devices.Modules.ModuleID = DEVICES.id",
                "select=*; from=modules; where=cmp(=,path [\"moduleId\"],path [\"id\"])");
+    check_tree("SELECT * FROM devices.modules WHERE devices.modules",
+               "select=*; from=modules; where=path [\"modules\"]");
     check_tree("SELECT * FROM Devices.Jobs WHERE devices.jobs.JOBID = devices.status",
                "select=*; from=jobs; where=cmp(=,path [\"jobId\"],path [\"status\"])");
 }
