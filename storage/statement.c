@@ -115,12 +115,13 @@ static const struct {
 
 struct statement statement_use(struct storage *storage, enum statement_name name)
 {
-    struct statement statement = {.storage = storage, .name = name};
+    const enum database_name database = statements[name].database;
+    struct statement statement = {.storage = storage, .database = database};
     sqlite3_stmt **prepared = &storage->statements[name];
     if (*prepared == NULL) {
         statement.result =
-            sqlite3_prepare_v3(storage->databases[statements[name].database].connection,
-                               statements[name].sql, -1, SQLITE_PREPARE_PERSISTENT, prepared, NULL);
+            sqlite3_prepare_v3(storage->databases[database].connection, statements[name].sql, -1,
+                               SQLITE_PREPARE_PERSISTENT, prepared, NULL);
     }
     statement.raw = *prepared;
     return statement;
@@ -201,8 +202,7 @@ enum status statement_next(struct statement *statement, bool *ret_row)
         statement->result = result;
     }
     const enum status status = storage_status(statement->result);
-    const enum database_name database = statements[statement->name].database;
-    if (storage->databases[database].dirty && storage->failed == STATUS_OK) {
+    if (storage->databases[statement->database].dirty && storage->failed == STATUS_OK) {
         storage->failed = status;
     }
     return status;
@@ -214,6 +214,11 @@ enum status statement_run(struct statement *statement)
     const enum status status = statement_next(statement, &row);
     assert(status != STATUS_OK || !row);
     return status;
+}
+
+bool read_null(const struct statement *statement)
+{
+    return sqlite3_column_type(statement->raw, statement->read) == SQLITE_NULL;
 }
 
 int64_t read_i64(struct statement *statement)

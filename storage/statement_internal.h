@@ -25,6 +25,9 @@
 
 struct storage;
 
+enum database_name { DATABASE_STATE, DATABASE_JOURNAL };
+enum { DATABASE_COUNT = 2 };
+
 enum statement_name {
     STATE_BEGIN,
     STATE_COMMIT,
@@ -74,7 +77,7 @@ enum statement_name {
 
 struct statement {
     struct storage *storage;
-    enum statement_name name;
+    enum database_name database;
     sqlite3_stmt *raw; /* NULL when it could not be prepared */
     int bound;         /* values bound so far */
     int read;          /* columns read so far of the current row */
@@ -99,6 +102,7 @@ MUST_CHECK enum status statement_next(struct statement *statement, bool *ret_row
 /* Runs one that has no row to give. */
 MUST_CHECK enum status statement_run(struct statement *statement);
 
+bool read_null(const struct statement *statement); /* of the next column; does not move on */
 int64_t read_i64(struct statement *statement);
 uint64_t read_u64(struct statement *statement);
 bool read_bool(struct statement *statement);

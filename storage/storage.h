@@ -20,6 +20,7 @@
 
 #include "base/arena.h"
 #include "base/attr.h"
+#include "base/buf.h"
 #include "base/status.h"
 #include "base/str.h"
 
@@ -67,7 +68,7 @@ struct storage_identity {
     int64_t id; /* grows in the order of registration, never reused */
     struct identity_key key;
     int64_t generation; /* .NET ticks at creation */
-    uint64_t etag;      /* shown as base64 of its decimal text */
+    uint64_t etag;      /* shown by storage_etag_append() */
     bool enabled;
     struct str status_reason; /* data NULL: none */
     int64_t status_updated_us;
@@ -163,6 +164,12 @@ MUST_CHECK enum status storage_session_get(struct storage *storage, int64_t id, 
 MUST_CHECK enum status storage_session_put(struct storage *storage, int64_t id, struct str session);
 MUST_CHECK enum status storage_session_delete(struct storage *storage, int64_t id);
 
+/* ---- how the service shows what is a number here, in documents and to queries ---- */
+
+const char *storage_auth_name(enum storage_auth auth);    /* "sas", "selfSigned" ... */
+void storage_etag_append(struct buf *out, uint64_t etag); /* of an identity */
+void storage_twin_etag_append(struct buf *out, uint64_t etag);
+
 /* ---- scans: the rows a parsed query selects, in the order of registration ---- */
 
 struct storage_scan;
@@ -189,7 +196,7 @@ MUST_CHECK enum status storage_scan_next(struct storage_scan *scan, size_t *rows
                                          enum storage_scan_result *ret_result,
                                          const struct query_row **ret_row);
 
-/* The whole record of the current row, metadata too; in arena. */
+/* The whole record of the current row, metadata too; in arena. NULL when it was deleted since. */
 MUST_CHECK enum status storage_scan_identity(struct storage_scan *scan, struct arena *arena,
                                              struct storage_identity **ret_identity);
 int64_t

@@ -9,9 +9,6 @@
 #include "storage/statement_internal.h"
 #include "storage/storage.h"
 
-enum database_name { DATABASE_STATE, DATABASE_JOURNAL };
-enum { DATABASE_COUNT = 2 };
-
 struct database {
     sqlite3 *connection;
     bool dirty;    /* a transaction is open */

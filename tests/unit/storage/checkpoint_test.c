@@ -5,7 +5,9 @@
 
 #include "tests/unit/storage/fixture.h"
 
-enum { MEBI = 1 << 20, TICK_ROWS = 1000, PAGE = 4096 };
+enum { TICK_ROWS = 1000, PAGE = 4096 };
+
+static const size_t mebi = 1 << 20;
 
 static long long file_size(const struct place *place, const char *file)
 {
@@ -19,7 +21,7 @@ static long long file_size(const struct place *place, const char *file)
 static void write_journal(struct storage *storage, size_t mebibytes)
 {
     static const char body[1000];
-    for (size_t rows = 0; rows < mebibytes * MEBI / sizeof(body); rows += TICK_ROWS) {
+    for (size_t rows = 0; rows < mebibytes * mebi / sizeof(body); rows += TICK_ROWS) {
         for (size_t i = 0; i < TICK_ROWS; i++) {
             append(storage, 1, "device", str_of(body, sizeof(body)));
         }
@@ -28,10 +30,10 @@ static void write_journal(struct storage *storage, size_t mebibytes)
 }
 
 /* True when the file reaches the size within some seconds. */
-static bool grows_to(const struct place *place, const char *file, long long size)
+static bool grows_to(const struct place *place, const char *file, size_t size)
 {
     for (int i = 0; i < 1000; i++) {
-        if (file_size(place, file) >= size) {
+        if (file_size(place, file) >= (long long)size) {
             return true;
         }
         (void)usleep(10000);
@@ -45,11 +47,11 @@ static void the_log_is_copied_behind_the_writer_s_back(void **state)
     struct place place = place_make();
     struct storage *storage = open_storage(place.directory);
     write_journal(storage, 20);
-    assert_true(grows_to(&place, "journal.db", 15 * MEBI)); /* no further commit was needed */
+    assert_true(grows_to(&place, "journal.db", 15 * mebi)); /* no further commit was needed */
 
     /* Written while a pass may be running; every row is there. */
     write_journal(storage, 60);
-    assert_true(grows_to(&place, "journal.db", 60 * MEBI));
+    assert_true(grows_to(&place, "journal.db", 60 * mebi));
     const uint64_t last = storage_journal_last(storage);
     storage_close(storage);
     assert_int_equal(file_size(&place, "journal.db-wal"), -1); /* the last to close empties it */
@@ -80,10 +82,10 @@ static void a_log_that_cannot_be_caught_up_with_is_given_to_the_writer(void **st
     struct checkpointer *checkpointer = NULL;
     assert_int_equal(checkpointer_create(&file, 1, false, &checkpointer), STATUS_OK);
     assert_false(checkpointer_note(checkpointer, 0, 1));
-    assert_false(checkpointer_note(checkpointer, 0, 300 * (MEBI / PAGE)));
+    assert_false(checkpointer_note(checkpointer, 0, 300 * (mebi / PAGE)));
     bool given = false;
     for (int i = 0; i < 1000 && !given; i++) { /* as soon as the pass asked for above is over */
-        given = checkpointer_note(checkpointer, 0, 600 * (MEBI / PAGE));
+        given = checkpointer_note(checkpointer, 0, 600 * (mebi / PAGE));
         (void)usleep(1000);
     }
     assert_true(given);
