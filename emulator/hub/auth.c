@@ -192,7 +192,7 @@ static bool signed_by_identity(const struct sas_token *token,
     if (identity->auth != STORAGE_AUTH_SAS) {
         problem_set(problem, PROBLEM_NO_OFFSET,
                     "a token was sent, but this identity authenticates by '%s'",
-                    hub_auth_name(identity->auth));
+                    storage_auth_name(identity->auth));
         return false;
     }
     if (sas_verify(token, identity->primary_key) || sas_verify(token, identity->secondary_key)) {
@@ -246,7 +246,7 @@ static enum hub_code check_certificate(struct hub *hub, const struct hub_certifi
         problem_set(problem, PROBLEM_NO_OFFSET,
                     "a client certificate but no token was sent, and this identity authenticates "
                     "by '%s'",
-                    hub_auth_name(identity->auth));
+                    storage_auth_name(identity->auth));
         return HUB_UNAUTHORIZED_ACCESS;
     }
     if (!thumbprint_is(identity->primary_thumbprint, certificate) &&

@@ -77,7 +77,6 @@ bool hub_match_holds(const struct hub_match *match, struct str etag);
 enum hub_code hub_new_twin(struct hub *hub, struct storage_identity *identity, const cJSON *tags,
                            const cJSON *desired, struct arena *arena, struct problem *problem);
 int64_t hub_next_generation(struct hub *hub);
-const char *hub_auth_name(enum storage_auth auth);
 bool hub_auth_from_name(struct str name, enum storage_auth *ret_auth);
 
 /* ---- twin.c, twin_merge.c, twin_rules.c ---- */

@@ -1,40 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-#include <assert.h>
 #include <stdio.h>
 
-#include "base/base64.h"
 #include "base/json.h"
 #include "base/sas.h"
 #include "hub/hub_internal.h"
 
 enum { ID_SIZE_MAX = 128, ETAG_FIRST_MAX = 1000000000 };
 
-static const struct {
-    enum storage_auth auth;
-    const char *name;
-} auth_names[] = {
-    {STORAGE_AUTH_SAS, "sas"},
-    {STORAGE_AUTH_SELF_SIGNED, "selfSigned"},
-    {STORAGE_AUTH_CA, "certificateAuthority"},
-    {STORAGE_AUTH_NONE, "none"},
-};
-
-const char *hub_auth_name(enum storage_auth auth)
-{
-    for (size_t i = 0; i < ARRAY_SIZE(auth_names); i++) {
-        if (auth_names[i].auth == auth) {
-            return auth_names[i].name;
-        }
-    }
-    assert(false);
-    return "";
-}
-
 bool hub_auth_from_name(struct str name, enum storage_auth *ret_auth)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(auth_names); i++) {
-        if (str_equal_nocase(name, str_from(auth_names[i].name))) {
-            *ret_auth = auth_names[i].auth;
+    static const enum storage_auth all[] = {STORAGE_AUTH_SAS, STORAGE_AUTH_SELF_SIGNED,
+                                            STORAGE_AUTH_CA, STORAGE_AUTH_NONE};
+    for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+        if (str_equal_nocase(name, str_from(storage_auth_name(all[i])))) {
+            *ret_auth = all[i];
             return true;
         }
     }
@@ -91,9 +70,7 @@ bool hub_match_holds(const struct hub_match *match, struct str etag)
 
 void hub_identity_etag_append(struct buf *out, const struct storage_identity *identity)
 {
-    char digits[24];
-    const int size = snprintf(digits, sizeof(digits), "%llu", (unsigned long long)identity->etag);
-    base64_append(out, str_of(digits, (size_t)size));
+    storage_etag_append(out, identity->etag);
 }
 
 int64_t hub_next_generation(struct hub *hub)

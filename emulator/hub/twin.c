@@ -3,21 +3,16 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "base/base64.h"
 #include "base/json.h"
 #include "hub/hub_internal.h"
 
-enum { ETAG_BYTES = 8, STORED_SECTION_MAX = 1 << 20 };
+enum { STORED_SECTION_MAX = 1 << 20 };
 
 /* ---- the documents, spliced from the stored texts ---- */
 
 void hub_twin_etag_append(struct buf *out, const struct storage_identity *identity)
 {
-    char bytes[ETAG_BYTES];
-    for (size_t i = 0; i < ETAG_BYTES; i++) {
-        bytes[i] = (char)(identity->twin_etag >> (8 * (ETAG_BYTES - 1 - i)));
-    }
-    base64_append(out, str_of(bytes, sizeof(bytes)));
+    storage_twin_etag_append(out, identity->twin_etag);
 }
 
 void hub_append_versioned(struct buf *out, struct str object, struct str metadata, uint64_t version)
@@ -74,7 +69,7 @@ static void append_head(struct buf *out, const struct storage_identity *twin)
                       twin->connected ? "Connected" : "Disconnected");
     clock_append_iso(out, twin->last_activity_us);
     buf_append_format(out, "\",\"cloudToDeviceMessageCount\":%" PRIu32 ",", twin->c2d_count);
-    append_string_member(out, "authenticationType", str_from(hub_auth_name(twin->auth)));
+    append_string_member(out, "authenticationType", str_from(storage_auth_name(twin->auth)));
     buf_append_str(out, STR("\"x509Thumbprint\":{"));
     append_thumbprint(out, "primaryThumbprint", twin->primary_thumbprint);
     buf_append_byte(out, ',');
