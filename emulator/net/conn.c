@@ -63,7 +63,7 @@ static void deadline_passed(struct net_conn *conn)
         break;
     case CONN_OPEN:
     case CONN_GONE:
-        assert(!"a deadline in a state that has none");
+        assert(false && "a deadline in a state that has none");
     }
 }
 
