@@ -16,20 +16,21 @@
 #define NET_STRANGER_US   INT64_C(1000000)
 #define NET_STRANGER_SIZE 16U
 /* For the last output to leave, and then for the peer to notice. */
-#define NET_FLUSH_US        INT64_C(5000000)
-#define NET_LINGER_US       INT64_C(2000000)
-#define NET_LINGER_SIZE     (4U * 1024 * 1024)
-#define NET_SWEEP_MS        50U
-#define NET_STOP_US         INT64_C(300000)
-#define NET_NO_FILES_MS     100U
-#define NET_NO_FILES_LOG_US INT64_C(10000000)
+#define NET_FLUSH_US          INT64_C(5000000)
+#define NET_LINGER_US         INT64_C(2000000)
+#define NET_LINGER_SIZE       (4U * 1024 * 1024)
+#define NET_SWEEP_MS          50U
+#define NET_STOP_US           INT64_C(300000)
+#define NET_NO_FILES_MS       100U
+#define NET_NO_FILES_LOG_US   INT64_C(10000000)
 
-#define HTTP_MEMORY_MAX     (64U * 1024) /* libmicrohttpd's per connection: head and buffers */
-#define HTTP_IDLE_S         120U
-#define HTTP_ARENA_MAX      (8U * 1024 * 1024)
-#define HTTP_ANSWER_MAX     (64U * 1024 * 1024)
-#define HTTP_INPUT_MAX      (256U * 1024) /* unread while libmicrohttpd is busy */
-#define HTTP_OUTPUT_HIGH    (256U * 1024) /* no more is fetched from libmicrohttpd above this */
-#define HTTP_DISCARD_MAX    (16U * 1024 * 1024) /* of a body that is too large, before hanging up */
+#define HTTP_MEMORY_MAX       (64U * 1024) /* libmicrohttpd's per connection: head and buffers */
+#define HTTP_MEMORY_INCREMENT (16U * 1024)
+#define HTTP_IDLE_S           120U
+#define HTTP_ARENA_MAX        (8U * 1024 * 1024)
+#define HTTP_ANSWER_MAX       (64U * 1024 * 1024)
+#define HTTP_INPUT_MAX        (256U * 1024) /* unread while libmicrohttpd is busy */
+#define HTTP_OUTPUT_HIGH      (256U * 1024) /* no more is fetched from libmicrohttpd above this */
+#define HTTP_DISCARD_MAX      (16U * 1024 * 1024) /* of a body that is too large, before hanging up */
 
 #endif

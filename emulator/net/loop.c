@@ -17,6 +17,11 @@ void net_touch(struct net *net)
     net->touched = true;
 }
 
+void net_tick_again(struct net *net)
+{
+    net->again = true;
+}
+
 void net_tick_end_add(struct net *net, struct net_tick_end *tick_end)
 {
     list_append(&net->tick_ends, &tick_end->link);
@@ -62,11 +67,12 @@ static void write_dirty(struct net *net, bool committed)
 
 static bool work_left(const struct net *net)
 {
-    return net->touched || !list_empty(&net->dirty) || !list_empty(&net->marked);
+    return net->touched || net->again || !list_empty(&net->dirty) || !list_empty(&net->marked);
 }
 
 static void tick_flush(struct net *net)
 {
+    net->again = false;
     for (struct list *link = net->tick_ends.next; link != &net->tick_ends;) {
         struct net_tick_end *tick_end = LIST_ENTRY(link, struct net_tick_end, link);
         link = link->next;

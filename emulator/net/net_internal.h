@@ -64,6 +64,7 @@ struct net {
     int64_t accept_logged_us; /* when running out of descriptors was last mentioned */
     bool accept_paused;       /* because we ran out of descriptors */
     bool touched;             /* a callback ran since the last commit */
+    bool again;               /* the tick's end has left work for another */
     bool stopping;
     bool stop_begun;
     struct net_figures figures;
@@ -128,6 +129,8 @@ struct net_conn {
 
 /* A callback ran: the tick ends with a commit. */
 void net_touch(struct net *net);
+/* The tick ends are to run; when they are running already, once more before the loop sleeps. */
+void net_tick_again(struct net *net);
 void net_tick_end_add(struct net *net, struct net_tick_end *tick_end);
 
 /* ---- conn.c ---- */
