@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "main/app.h"
+#include "main/files.h"
+
+enum { TEXT_MAX = 1 << 20, HTTPS_PORT = 443, MQTT_PORT = 8883 };
+
+static uint16_t https_port(const struct app *app)
+{
+    return app->ports[APP_HTTPS] != 0 ? app->ports[APP_HTTPS] : app->ports[APP_HTTPS_ALT];
+}
+
+static void append_host(struct buf *out, struct str host, uint16_t port, uint16_t usual)
+{
+    buf_append_str(out, host);
+    if (port != usual) {
+        buf_append_format(out, ":%" PRIu16, port);
+    }
+}
+
+void app_append_service_string(struct buf *out, const struct app *app)
+{
+    buf_append_str(out, STR("HostName="));
+    append_host(out, hub_host(app->hub), https_port(app), HTTPS_PORT);
+    const struct hub_policy *owner = &hub_policies(app->hub)[0];
+    buf_append_format(out, ";SharedAccessKeyName=%s;SharedAccessKey=%s", owner->name,
+                      owner->primary_key);
+}
+
+static void append_permissions(struct buf *out, unsigned permissions)
+{
+    static const struct {
+        unsigned bit;
+        const char *name;
+    } names[] = {
+        {HUB_REGISTRY_READ, "RegistryRead"},
+        {HUB_REGISTRY_WRITE, "RegistryWrite"},
+        {HUB_SERVICE_CONNECT, "ServiceConnect"},
+        {HUB_DEVICE_CONNECT, "DeviceConnect"},
+    };
+    const char *separator = "";
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        if ((permissions & names[i].bit) != 0) {
+            buf_append_format(out, "%s\"%s\"", separator, names[i].name);
+            separator = ", ";
+        }
+    }
+}
+
+static void append_policies(struct buf *out, const struct app *app)
+{
+    for (size_t i = 0; i < HUB_POLICY_COUNT; i++) {
+        const struct hub_policy *policy = &hub_policies(app->hub)[i];
+        buf_append_format(out,
+                          "%s\n    {\"name\": \"%s\", \"primaryKey\": \"%s\", \"secondaryKey\": "
+                          "\"%s\", \"permissions\": [",
+                          i > 0 ? "," : "", policy->name, policy->primary_key,
+                          policy->secondary_key);
+        append_permissions(out, policy->permissions);
+        buf_append_str(out, STR("]}"));
+    }
+}
+
+static void append_member(struct buf *out, const char *name, struct str value)
+{
+    buf_append_format(out, "  \"%s\": ", name);
+    json_append_string(out, value);
+    buf_append_str(out, STR(",\n"));
+}
+
+enum status app_write_ready_file(const struct app *app, struct problem *problem)
+{
+    if (app->options.ready_file == NULL) {
+        return STATUS_OK;
+    }
+    CLEANUP(buf_finish) struct buf text = BUF_INIT(TEXT_MAX);
+    CLEANUP(buf_finish) struct buf service = BUF_INIT(TEXT_MAX);
+    app_append_service_string(&service, app);
+    buf_append_format(&text, "{\n  \"pid\": %ld,\n  \"version\": \"%s\",\n", (long)getpid(),
+                      EMULATOR_VERSION);
+    append_member(&text, "hubName", hub_name(app->hub));
+    append_member(&text, "hostName", hub_host(app->hub));
+    buf_append_format(&text,
+                      "  \"ports\": {\"mqtt\": %" PRIu16 ", \"https\": %" PRIu16
+                      ", \"httpsAlt\": %" PRIu16 ", \"control\": %" PRIu16 "},\n",
+                      app->ports[APP_MQTT], app->ports[APP_HTTPS], app->ports[APP_HTTPS_ALT],
+                      app->ports[APP_CONTROL]);
+    append_member(&text, "caPath", str_from(net_tls_ca_path(app->tls)));
+    append_member(&text, "caBundlePath", str_from(net_tls_bundle_path(app->tls)));
+    append_member(&text, "serviceConnectionString", buf_str(&service));
+    buf_append_str(&text, STR("  \"policies\": ["));
+    append_policies(&text, app);
+    buf_append_str(&text, STR("\n  ]\n}\n"));
+    if (buf_status(&text) != STATUS_OK) {
+        return buf_status(&text);
+    }
+    return file_write(app->options.ready_file, buf_str(&text), 0600, problem);
+}
+
+static void print_ports(const struct app *app)
+{
+    (void)printf("  MQTT over TLS     %s:%" PRIu16 "\n", "localhost", app->ports[APP_MQTT]);
+    if (app->ports[APP_HTTPS] != 0) {
+        (void)printf("  HTTPS             localhost:%" PRIu16 " and localhost:%" PRIu16 "\n",
+                     app->ports[APP_HTTPS], app->ports[APP_HTTPS_ALT]);
+    } else {
+        (void)printf("  HTTPS             localhost:%" PRIu16
+                     " (443 is not bound: SDKs that insist on it, such as Node's, need it)\n",
+                     app->ports[APP_HTTPS_ALT]);
+    }
+    (void)printf("  control           http://localhost:%" PRIu16 "\n", app->ports[APP_CONTROL]);
+}
+
+static void print_strings(const struct app *app, struct str service)
+{
+    (void)printf("\nservice connection string\n  %.*s\n", STR_ARG(service));
+    CLEANUP(buf_finish) struct buf device = BUF_INIT(TEXT_MAX);
+    append_host(&device, hub_host(app->hub), app->ports[APP_MQTT], MQTT_PORT);
+    (void)printf("device connection string\n"
+                 "  HostName=%.*s;DeviceId=<id>;SharedAccessKey=<key>\n"
+                 "  for SDKs that want a dot in the name (Java, C):\n"
+                 "  HostName=hub.localhost;DeviceId=<id>;SharedAccessKey=<key>;"
+                 "GatewayHostName=localhost\n",
+                 STR_ARG(buf_str(&device)));
+}
+
+static void print_trust(const struct app *app)
+{
+    if (app->tls_made == NET_TLS_MADE_CA) {
+        (void)printf("\nA new certificate authority was made: clients must be told to trust it.\n");
+    }
+    (void)printf("\ncertificate authority\n  %s\n", net_tls_ca_path(app->tls));
+}
+
+void app_print_banner(const struct app *app)
+{
+    CLEANUP(buf_finish) struct buf service = BUF_INIT(TEXT_MAX);
+    app_append_service_string(&service, app);
+    const char *bundle = net_tls_bundle_path(app->tls);
+    (void)printf("iothub-emulator %s is up: hub '%.*s', %s\n", EMULATOR_VERSION,
+                 STR_ARG(hub_name(app->hub)), app->options.memory ? "in memory" : "kept on disk");
+    print_ports(app);
+    print_strings(app, buf_str(&service));
+    print_trust(app);
+    (void)printf("\nnext, in another terminal\n"
+                 "  export IOTHUB_CONNECTION_STRING='%.*s'\n"
+                 "  export IOTHUB_CA_FILE=%s SSL_CERT_FILE=%s REQUESTS_CA_BUNDLE=%s "
+                 "NODE_EXTRA_CA_CERTS=%s\n"
+                 "  build/release/bin/create_identities\n",
+                 STR_ARG(buf_str(&service)), net_tls_ca_path(app->tls), bundle, bundle,
+                 net_tls_ca_path(app->tls));
+    (void)fflush(stdout);
+}

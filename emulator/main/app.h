@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MAIN_APP_H
+#define MAIN_APP_H
+
+/* The parts of the process and the order in which they come and go. */
+#include "control/control.h"
+#include "https/endpoint.h"
+#include "hub/hub.h"
+#include "main/options.h"
+#include "mqtt/endpoint.h"
+#include "net/tls.h"
+
+enum app_listener { APP_MQTT, APP_HTTPS, APP_HTTPS_ALT, APP_CONTROL, APP_LISTENER_COUNT };
+
+struct app {
+    struct options options;
+    char home[4096];
+    struct random random;
+    struct hub_policy policies[HUB_POLICY_COUNT];
+    struct storage *storage;
+    struct hubs *hubs;
+    struct hub *hub; /* the one that this version runs; in hubs */
+    struct net *net;
+    struct net_tls *tls;
+    enum net_tls_made tls_made;
+    struct mqtt_endpoint *mqtt;
+    struct https *https;
+    struct control *control;
+    uint16_t ports[APP_LISTENER_COUNT]; /* bound; 0: not served */
+};
+
+/* Makes everything up to the bound listeners and the applied seed. On failure the problem says what
+ * to do; app_finish() is due either way. */
+MUST_CHECK enum status app_init(struct app *app, const struct options *options,
+                                struct problem *problem);
+void app_finish(struct app *app);
+
+/* ---- listeners.c ---- */
+MUST_CHECK enum status app_listen(struct app *app, struct problem *problem);
+
+/* ---- announce.c ---- */
+/* The service's connection string of policy iothubowner, with a port where clients need one. */
+void app_append_service_string(struct buf *out, const struct app *app);
+MUST_CHECK enum status app_write_ready_file(const struct app *app, struct problem *problem);
+void app_print_banner(const struct app *app);
+
+#endif

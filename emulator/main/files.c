@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+#include "main/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { CHUNK = 65536, PATH_SIZE = 4096 };
+
+static void close_fd(const int *fd)
+{
+    if (*fd >= 0) {
+        (void)close(*fd);
+    }
+}
+
+static enum status failed(const char *what, const char *path, struct problem *problem)
+{
+    problem_set(problem, PROBLEM_NO_OFFSET, "could not %s %s: %s", what, path, strerror(errno));
+    return STATUS_IO;
+}
+
+enum status file_read(const char *path, struct buf *out, bool *ret_there, struct problem *problem)
+{
+    CLEANUP(close_fd) const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT) {
+        *ret_there = false;
+        return STATUS_OK;
+    }
+    if (fd < 0) {
+        return failed("open", path, problem);
+    }
+    for (;;) {
+        char *room = buf_room(out, CHUNK);
+        if (room == NULL) {
+            problem_set(problem, PROBLEM_NO_OFFSET, "%s is larger than %zu bytes", path,
+                        out->size_max);
+            return buf_status(out);
+        }
+        const ssize_t size = read(fd, room, CHUNK);
+        if (size < 0) {
+            return failed("read", path, problem);
+        }
+        if (size == 0) {
+            *ret_there = true;
+            return STATUS_OK;
+        }
+        buf_grown(out, (size_t)size);
+    }
+}
+
+static bool write_all(int fd, struct str bytes)
+{
+    while (bytes.size > 0) {
+        const ssize_t size = write(fd, bytes.data, bytes.size);
+        if (size < 0) {
+            return false;
+        }
+        bytes = str_skip(bytes, (size_t)size);
+    }
+    return fsync(fd) == 0;
+}
+
+enum status file_write(const char *path, struct str bytes, unsigned mode, struct problem *problem)
+{
+    char beside[PATH_SIZE];
+    const int size = snprintf(beside, sizeof(beside), "%s.%ld.new", path, (long)getpid());
+    if (size < 0 || (size_t)size >= sizeof(beside)) {
+        problem_set(problem, PROBLEM_NO_OFFSET, "the path %s is too long", path);
+        return STATUS_LIMIT;
+    }
+    CLEANUP(close_fd) const int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+    if (fd < 0) {
+        return failed("make", beside, problem);
+    }
+    if (!write_all(fd, bytes) || rename(beside, path) != 0) {
+        const enum status status = failed("write", path, problem);
+        (void)unlink(beside);
+        return status;
+    }
+    return STATUS_OK;
+}
+
+enum status folder_make(const char *path, struct problem *problem)
+{
+    char part[PATH_SIZE];
+    const size_t size = strlen(path);
+    if (size == 0 || size >= sizeof(part)) {
+        problem_set(problem, PROBLEM_NO_OFFSET, "the path %s is too long", path);
+        return STATUS_LIMIT;
+    }
+    for (size_t i = 1; i <= size; i++) {
+        if (path[i] != '/' && path[i] != '\0') {
+            continue;
+        }
+        memcpy(part, path, i);
+        part[i] = '\0';
+        if (mkdir(part, 0700) != 0 && errno != EEXIST) {
+            return failed("make", part, problem);
+        }
+    }
+    return STATUS_OK;
+}

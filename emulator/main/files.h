@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MAIN_FILES_H
+#define MAIN_FILES_H
+
+/* Whole files: read at once, or written so that nobody ever sees half of one. */
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/status.h"
+
+/* Appends the file's bytes; *ret_there tells whether there is one (an absent file is no failure).
+ */
+MUST_CHECK enum status file_read(const char *path, struct buf *out, bool *ret_there,
+                                 struct problem *problem);
+
+/* Writes beside it, fsyncs, renames. */
+MUST_CHECK enum status file_write(const char *path, struct str bytes, unsigned mode,
+                                  struct problem *problem);
+
+/* Makes the folder and those above it, mode 0700. */
+MUST_CHECK enum status folder_make(const char *path, struct problem *problem);
+
+#endif

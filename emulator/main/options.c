@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+#include "main/options.h"
+
+#include <stdio.h>
+
+enum { PORT_MAX = 65535 };
+enum { MQTT_PORT = 8883, HTTPS_PORT = 443, HTTPS_ALT_PORT = 8443 };
+enum { AMQP_PORT = 5671, AMQP_PLAIN_PORT = 5672, CONTROL_PORT = 8880 };
+
+static const char help[] =
+    "iothub-emulator: an Azure IoT Hub on this machine\n"
+    "\n"
+    "usage: iothub-emulator [option ...]\n"
+    "\n"
+    "state\n"
+    "  --memory              keep everything in memory, gone at the end\n"
+    "  --data DIR            keep it in DIR (default: data/ in the installation's folder)\n"
+    "  --sync normal|full    survive a killed process (normal, the default) or a power cut (full)\n"
+    "  --seed FILE           load devices, modules and their twins, and policy keys, from a JSON "
+    "file\n"
+    "  --keys-from FILE      take the policies' keys from a JSON file\n"
+    "  --home DIR            the installation's folder: certificates and keys\n"
+    "                        (default: $XDG_DATA_HOME/iothub-emulator or ~/.local/share/...)\n"
+    "\n"
+    "network (port 0: any free one)\n"
+    "  --mqtt-port N         MQTT 3.1.1 over TLS, 8883\n"
+    "  --https-port N        HTTPS, 443 if it can be bound\n"
+    "  --https-alt-port N    the same service for those who may not bind 443, 8443\n"
+    "  --amqp-port N         reserved for AMQP, 5671: not served by this version\n"
+    "  --amqp-plain-port N   reserved for plain AMQP, 5672: not served by this version\n"
+    "  --control-port N      control API, plain HTTP, 8880\n"
+    "  --rootless            do not try 443\n"
+    "  --hostname NAME       one more name to answer to (repeatable)\n"
+    "  --listen ADDR         listen there instead of 127.0.0.1 and ::1 (repeatable)\n"
+    "  --control-listen ADDR the same for the control API\n"
+    "\n"
+    "other\n"
+    "  --ready-file FILE     written, whole, once everything is up\n"
+    "  --log-level LEVEL     error, warn, info (the default) or debug\n"
+    "  --random-seed N       repeatable ids and keys\n"
+    "  --check-ready         ask the running emulator's /readyz and exit 0 or 1\n"
+    "  --version, --help\n";
+
+void options_print_help(void)
+{
+    (void)fputs(help, stdout);
+}
+
+/* ---- one reader per kind of value ---- */
+
+static bool read_port(struct options *options, struct option_port *port, const char *value)
+{
+    (void)options;
+    uint64_t number = 0;
+    if (!str_to_u64(str_from(value), &number) || number > PORT_MAX) {
+        return false;
+    }
+    *port = (struct option_port){.port = (uint16_t)number, .given = true};
+    return true;
+}
+
+static bool append_name(struct str *names, size_t *count, const char *value)
+{
+    if (*count == OPTIONS_NAMES_MAX || value[0] == '\0') {
+        return false;
+    }
+    names[(*count)++] = str_from(value);
+    return true;
+}
+
+static bool read_sync(struct options *options, const char *value)
+{
+    options->sync_full = strcmp(value, "full") == 0;
+    return options->sync_full || strcmp(value, "normal") == 0;
+}
+
+static bool read_random_seed(struct options *options, const char *value)
+{
+    options->random_seed_given = true;
+    return str_to_u64(str_from(value), &options->random_seed);
+}
+
+static bool read_ports(struct options *options, const char *name, const char *value,
+                       bool *ret_known)
+{
+    const struct {
+        const char *name;
+        struct option_port *port;
+    } ports[] = {
+        {"--mqtt-port", &options->mqtt},
+        {"--https-port", &options->https},
+        {"--https-alt-port", &options->https_alt},
+        {"--amqp-port", &options->amqp},
+        {"--amqp-plain-port", &options->amqp_plain},
+        {"--control-port", &options->control},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(ports); i++) {
+        if (strcmp(name, ports[i].name) == 0) {
+            *ret_known = true;
+            return read_port(options, ports[i].port, value);
+        }
+    }
+    *ret_known = false;
+    return true;
+}
+
+static bool read_texts(struct options *options, const char *name, const char *value,
+                       bool *ret_known)
+{
+    const struct {
+        const char *name;
+        const char **text;
+    } texts[] = {
+        {"--data", &options->data},
+        {"--home", &options->home},
+        {"--seed", &options->seed},
+        {"--keys-from", &options->keys_from},
+        {"--ready-file", &options->ready_file},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        if (strcmp(name, texts[i].name) == 0) {
+            *ret_known = true;
+            *texts[i].text = value;
+            return value[0] != '\0';
+        }
+    }
+    *ret_known = false;
+    return true;
+}
+
+static bool read_others(struct options *options, const char *name, const char *value,
+                        bool *ret_known)
+{
+    *ret_known = true;
+    if (strcmp(name, "--hostname") == 0) {
+        return append_name(options->hostnames, &options->hostname_count, value);
+    }
+    if (strcmp(name, "--listen") == 0) {
+        return append_name(options->listens, &options->listen_count, value);
+    }
+    if (strcmp(name, "--control-listen") == 0) {
+        return append_name(options->control_listens, &options->control_listen_count, value);
+    }
+    if (strcmp(name, "--sync") == 0) {
+        return read_sync(options, value);
+    }
+    if (strcmp(name, "--random-seed") == 0) {
+        return read_random_seed(options, value);
+    }
+    if (strcmp(name, "--log-level") == 0) {
+        return log_level_from_text(str_from(value), &options->log_level);
+    }
+    *ret_known = false;
+    return true;
+}
+
+static bool read_flag(struct options *options, const char *name)
+{
+    if (strcmp(name, "--memory") == 0) {
+        options->memory = true;
+    } else if (strcmp(name, "--rootless") == 0) {
+        options->rootless = true;
+    } else if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
+        options->action = OPTIONS_HELP;
+    } else if (strcmp(name, "--version") == 0) {
+        options->action = OPTIONS_VERSION;
+    } else if (strcmp(name, "--check-ready") == 0) {
+        options->action = OPTIONS_CHECK_READY;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static enum status read_value(struct options *options, const char *name, const char *value,
+                              struct problem *problem)
+{
+    bool known = false;
+    bool good = true;
+    bool (*const readers[])(struct options *, const char *, const char *,
+                            bool *) = {read_ports, read_texts, read_others};
+    for (size_t i = 0; i < ARRAY_SIZE(readers) && !known; i++) {
+        good = readers[i](options, name, value == NULL ? "" : value, &known);
+    }
+    if (!known) {
+        problem_set(problem, PROBLEM_NO_OFFSET, "there is no option '%s'; --help lists them", name);
+        return STATUS_INVALID;
+    }
+    if (value == NULL) {
+        problem_set(problem, PROBLEM_NO_OFFSET, "%s needs a value", name);
+        return STATUS_INVALID;
+    }
+    if (!good) {
+        problem_set(problem, PROBLEM_NO_OFFSET, "%s cannot be '%s'; --help says what it takes",
+                    name, value);
+        return STATUS_INVALID;
+    }
+    return STATUS_OK;
+}
+
+enum status options_parse(int argc, char **argv, struct options *ret_options,
+                          struct problem *problem)
+{
+    struct options options = {
+        .mqtt = {.port = MQTT_PORT},
+        .https = {.port = HTTPS_PORT},
+        .https_alt = {.port = HTTPS_ALT_PORT},
+        .amqp = {.port = AMQP_PORT},
+        .amqp_plain = {.port = AMQP_PLAIN_PORT},
+        .control = {.port = CONTROL_PORT},
+        .log_level = LOG_LEVEL_INFO,
+    };
+    for (int i = 1; i < argc; i++) {
+        if (read_flag(&options, argv[i])) {
+            continue;
+        }
+        const char *value = i + 1 < argc ? argv[i + 1] : NULL;
+        const enum status status = read_value(&options, argv[i], value, problem);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        i++;
+    }
+    if (options.memory && options.data != NULL) {
+        problem_set(problem, PROBLEM_NO_OFFSET, "--memory and --data exclude each other");
+        return STATUS_INVALID;
+    }
+    *ret_options = options;
+    return STATUS_OK;
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+
+#include "hub_fixture.h"
+
+enum { DEVICES = 5000 };
+
+static struct fixture fixture;
+
+struct page {
+    unsigned count;
+    enum hub_code code;
+    char problem[PROBLEM_TEXT_SIZE];
+    char items[4096];
+    char item_type[16];
+    char continuation[256];
+};
+
+static void keep_page(void *ctx, const struct hub_query_result *result)
+{
+    struct page *page = ctx;
+    page->count++;
+    page->code = result->code;
+    if (result->code != HUB_OK) {
+        (void)snprintf(page->problem, sizeof(page->problem), "%s", result->problem->text);
+        return;
+    }
+    (void)snprintf(page->items, sizeof(page->items), "%.*s", STR_ARG(result->items));
+    (void)snprintf(page->item_type, sizeof(page->item_type), "%s", result->item_type);
+    fake_copy(page->continuation, sizeof(page->continuation), result->continuation);
+}
+
+/* Starts a query and lets the hub run until it is done; returns the slices it took besides the
+ * first. */
+static unsigned ask(const char *text, size_t item_max, const char *continuation, struct page *page)
+{
+    struct hub_query_job *job = NULL;
+    *page = (struct page){0};
+    hub_query_start(fixture.hub, str_from(text), item_max, str_from(continuation), keep_page, page,
+                    &job);
+    unsigned slices = 0;
+    while (page->count == 0) {
+        assert_non_null(job);
+        assert_int_equal(hubs_sleep_us(fixture.hubs), 0);
+        hubs_wake(fixture.hubs);
+        slices++;
+    }
+    assert_int_equal(page->count, 1);
+    return slices;
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    fixture_init(&fixture);
+    for (int i = 0; i < DEVICES; i++) {
+        char id[16];
+        char tags[64];
+        (void)snprintf(id, sizeof(id), "d%04d", i);
+        (void)snprintf(tags, sizeof(tags), "{\"plant\":\"p%d\"}", i % 1000);
+        (void)fixture_create(&fixture, device_key(id));
+        assert_int_equal(fixture_patch(&fixture, device_key(id), tags, NULL, false), HUB_OK);
+        arena_reset(&fixture.arena);
+    }
+    assert_true(hubs_commit(fixture.hubs));
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    fixture_finish(&fixture);
+    return 0;
+}
+
+static void pages_follow_each_other_without_gap_or_overlap(void **state)
+{
+    (void)state;
+    static const char text[] = "SELECT deviceId FROM devices WHERE tags.plant = 'p7'";
+    struct page page;
+    assert_true(ask(text, 2, "", &page) > 0); /* 5000 rows are more than one slice */
+    assert_string_equal(page.items, "[{\"deviceId\":\"d0007\"},{\"deviceId\":\"d1007\"}]");
+    assert_string_equal(page.item_type, "Raw");
+    char token[256];
+    memcpy(token, page.continuation, sizeof(token));
+    (void)ask(text, 2, token, &page);
+    assert_string_equal(page.items, "[{\"deviceId\":\"d2007\"},{\"deviceId\":\"d3007\"}]");
+    memcpy(token, page.continuation, sizeof(token));
+    (void)ask(text, 2, token, &page);
+    assert_string_equal(page.items, "[{\"deviceId\":\"d4007\"}]");
+    assert_string_equal(page.continuation, "");
+}
+
+static void the_last_full_page_has_no_continuation(void **state)
+{
+    (void)state;
+    struct page page;
+    (void)ask("SELECT deviceId FROM devices WHERE deviceId IN ['d0001','d0002']", 2, "", &page);
+    assert_string_equal(page.items, "[{\"deviceId\":\"d0001\"},{\"deviceId\":\"d0002\"}]");
+    assert_string_equal(page.continuation, "");
+}
+
+static void top_counts_over_all_pages(void **state)
+{
+    (void)state;
+    static const char text[] = "SELECT TOP 3 deviceId FROM devices";
+    struct page page;
+    (void)ask(text, 2, "", &page);
+    assert_string_equal(page.items, "[{\"deviceId\":\"d0000\"},{\"deviceId\":\"d0001\"}]");
+    char token[256];
+    memcpy(token, page.continuation, sizeof(token));
+    (void)ask(text, 2, token, &page);
+    assert_string_equal(page.items, "[{\"deviceId\":\"d0002\"}]");
+    assert_string_equal(page.continuation, "");
+}
+
+static void aggregates_count_everything_and_page_too(void **state)
+{
+    (void)state;
+    struct page page;
+    (void)ask("SELECT COUNT() AS n FROM devices", 100, "", &page);
+    assert_string_equal(page.items, "[{\"n\":5000}]");
+    static const char text[] =
+        "SELECT tags.plant AS p, COUNT() AS n FROM devices GROUP BY tags.plant";
+    (void)ask(text, 2, "", &page);
+    assert_string_equal(page.items, "[{\"p\":\"p0\",\"n\":5},{\"p\":\"p1\",\"n\":5}]");
+    char token[256];
+    memcpy(token, page.continuation, sizeof(token));
+    (void)ask(text, 1, token, &page);
+    assert_string_equal(page.items, "[{\"p\":\"p2\",\"n\":5}]");
+}
+
+static void tokens_of_other_queries_and_garbage_are_refused(void **state)
+{
+    (void)state;
+    struct page page;
+    (void)ask("SELECT deviceId FROM devices", 1, "", &page);
+    char token[256];
+    memcpy(token, page.continuation, sizeof(token));
+    assert_true(strlen(token) > 0);
+    const char *const tokens[] = {token, "x", "MS4yLjMuNA==", "MS4x"};
+    for (size_t i = 0; i < ARRAY_SIZE(tokens); i++) {
+        (void)ask("SELECT status FROM devices", 1, tokens[i], &page);
+        assert_int_equal(page.code, HUB_ARGUMENT_INVALID);
+        assert_non_null(strstr(page.problem, "x-ms-continuation"));
+    }
+}
+
+static void a_syntax_error_shows_where(void **state)
+{
+    (void)state;
+    struct page page;
+    (void)ask("SELECT * FROM devices WHERE tags.a == 1", 1, "", &page);
+    assert_int_equal(page.code, HUB_ARGUMENT_INVALID);
+    assert_non_null(strstr(page.problem, "\n"));
+    assert_non_null(strstr(page.problem, "^"));
+}
+
+static void a_cancelled_query_never_reports(void **state)
+{
+    (void)state;
+    struct page page = {0};
+    struct hub_query_job *job = NULL;
+    hub_query_start(fixture.hub, STR("SELECT * FROM devices WHERE tags.plant = 'none'"), 10,
+                    STR_EMPTY, keep_page, &page, &job);
+    assert_non_null(job);
+    hub_query_cancel(job);
+    assert_true(hubs_sleep_us(fixture.hubs) > 0);
+    hubs_wake(fixture.hubs);
+    assert_int_equal(page.count, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pages_follow_each_other_without_gap_or_overlap),
+        cmocka_unit_test(the_last_full_page_has_no_continuation),
+        cmocka_unit_test(top_counts_over_all_pages),
+        cmocka_unit_test(aggregates_count_everything_and_page_too),
+        cmocka_unit_test(tokens_of_other_queries_and_garbage_are_refused),
+        cmocka_unit_test(a_syntax_error_shows_where),
+        cmocka_unit_test(a_cancelled_query_never_reports),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
