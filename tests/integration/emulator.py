@@ -24,6 +24,8 @@ class Policy:
 class Emulator:
     """A running emulator. `ports`, `ca_path`, `policies` and the rest come from its ready file."""
 
+    fixed_ports = False  # True: the usual ones, 8883, 443 ...; only in a network of its own
+
     def __init__(self, folder, arguments=("--memory",), binary=None):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -37,8 +39,9 @@ class Emulator:
     def start(self):
         self.ready_path.unlink(missing_ok=True)
         command = [self.binary, *self.arguments, "--home", str(self.folder / "home")]
-        for name in ("mqtt", "https", "https-alt", "amqp", "amqp-plain", "control"):
-            command += [f"--{name}-port", "0"]
+        if not self.fixed_ports:
+            for name in ("mqtt", "https", "https-alt", "control"):
+                command += [f"--{name}-port", "0"]
         command += ["--ready-file", str(self.ready_path)]
         with open(self.log_path, "ab") as log, open(self.folder / "announced.txt", "ab") as said:
             self.process = subprocess.Popen(command, stdout=said, stderr=log)

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: MIT
+"""
+An emulator on the ports that the SDKs insist on (8883 and 443), as a user has it.
+
+tests/support/netns gives the run a network of its own, so these ports are free and may be bound. Trust
+goes through the two variables that the README names: nothing in the SDKs is changed.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "integration"))
+
+from emulator import Emulator  # noqa: E402
+
+
+class PublicEmulator(Emulator):
+    """The emulator on its usual ports."""
+
+    fixed_ports = True
+
+
+def connection_string(device, key, module=None):
+    parts = ["HostName=localhost", f"DeviceId={device}"]
+    parts += [f"ModuleId={module}"] if module else []
+    return ";".join(parts + [f"SharedAccessKey={key}"])
+
+
+def trust(emulator):
+    os.environ["SSL_CERT_FILE"] = emulator.ca_bundle_path
+    os.environ["REQUESTS_CA_BUNDLE"] = emulator.ca_bundle_path
+
+
+@pytest.fixture
+def emulator(tmp_path):
+    """One for each test, in memory: it starts in milliseconds."""
+    emulator = PublicEmulator(tmp_path / "emulator", ("--memory",))
+    trust(emulator)
+    yield emulator
+    emulator.stop()
+
+
+@pytest.fixture
+def registry(emulator):
+    """The service SDK's registry manager."""
+    from azure.iot.hub import IoTHubRegistryManager
+
+    return IoTHubRegistryManager.from_connection_string(emulator.service_connection_string)
+
+
+@pytest.fixture
+def device(registry):
+    """A registered device and its connection string."""
+    created = registry.create_device_with_sas("myDeviceId", "", "", "enabled")
+    created.connection_string = connection_string(
+        "myDeviceId", created.authentication.symmetric_key.primary_key
+    )
+    return created
+
+
+def eventually(condition, timeout_s=10):
+    """Waits for what another program brings about, and returns it."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        result = condition()
+        if result or time.monotonic() > deadline:
+            return result
+        time.sleep(0.02)
