@@ -78,7 +78,7 @@ static void pages_follow_each_other_without_gap_or_overlap(void **state)
     (void)state;
     static const char text[] = "SELECT deviceId FROM devices WHERE tags.plant = 'p7'";
     struct page page;
-    assert_true(ask(text, 2, "", &page) > 0); /* 5000 rows are more than one slice */
+    (void)ask(text, 2, "", &page);
     assert_string_equal(page.items, "[{\"deviceId\":\"d0007\"},{\"deviceId\":\"d1007\"}]");
     assert_string_equal(page.item_type, "Raw");
     char token[256];
@@ -122,7 +122,7 @@ static void aggregates_count_everything_and_page_too(void **state)
     assert_string_equal(page.items, "[{\"n\":5000}]");
     static const char text[] =
         "SELECT tags.plant AS p, COUNT() AS n FROM devices GROUP BY tags.plant";
-    (void)ask(text, 2, "", &page);
+    assert_true(ask(text, 2, "", &page) >= 2); /* 5000 rows are more than two slices */
     assert_string_equal(page.items, "[{\"p\":\"p0\",\"n\":5},{\"p\":\"p1\",\"n\":5}]");
     char token[256];
     memcpy(token, page.continuation, sizeof(token));
