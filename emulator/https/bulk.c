@@ -91,9 +91,14 @@ static enum hub_code put(struct hub *hub, const struct item *item, const struct 
     }
     desc.tags = or_absent(item->tags);
     desc.desired = or_absent(item->desired);
+    const struct hub_identity_write write = {
+        .key = item->key,
+        .desc = &desc,
+        .mode = item->mode->put_mode,
+        .match = match,
+    };
     struct storage_identity *identity = NULL;
-    return hub_identity_put(hub, item->key, &desc, item->mode->put_mode, match, arena, &identity,
-                            problem);
+    return hub_identity_put(hub, &write, arena, &identity, problem);
 }
 
 static enum hub_code apply(struct hub *hub, const struct item *item, struct problem *problem)
@@ -116,9 +121,10 @@ static enum hub_code apply(struct hub *hub, const struct item *item, struct prob
     case ACT_TWIN:
         break;
     }
-    const struct hub_twin_change change = {.tags = item->tags, .desired = item->desired};
+    const struct hub_twin_change change = {
+        .tags = item->tags, .desired = item->desired, .match = &match};
     struct storage_identity *twin = NULL;
-    return hub_twin_update(hub, item->key, &change, &match, &arena, &twin, problem);
+    return hub_twin_update(hub, item->key, &change, &arena, &twin, problem);
 }
 
 /* ---- the answer's list of errors ---- */

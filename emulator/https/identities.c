@@ -115,10 +115,15 @@ void https_identity_put(struct https_request *request)
     }
     const struct hub_match match = https_if_match(http_header(request->exchange, "If-Match"));
     const bool create = match.kind == HUB_MATCH_NONE;
+    const struct hub_identity_write put = {
+        .key = request->key,
+        .desc = &desc,
+        .mode = create ? HUB_CREATE : HUB_UPDATE,
+        .match = &match,
+    };
     struct storage_identity *identity = NULL;
     const enum hub_code code =
-        hub_identity_put(request->hub, request->key, &desc, create ? HUB_CREATE : HUB_UPDATE,
-                         &match, request->arena, &identity, &problem);
+        hub_identity_put(request->hub, &put, request->arena, &identity, &problem);
     if (code != HUB_OK) {
         https_answer_error(request, code, problem.text);
         return;

@@ -70,8 +70,14 @@ void https_query(struct https_request *request)
     }
     const struct str token = http_header(request->exchange, "x-ms-continuation");
     struct hub_query_job *job = NULL;
-    hub_query_start(request->hub, str_of(kept, text.size), page_size,
-                    token.data == NULL ? STR_EMPTY : token, finished, request, &job);
+    const struct hub_query_request query = {
+        .text = str_of(kept, text.size),
+        .item_max = page_size,
+        .continuation = token.data == NULL ? STR_EMPTY : token,
+        .done = finished,
+        .ctx = request,
+    };
+    hub_query_start(request->hub, &query, &job);
     if (job != NULL) { /* else the request was answered and may be gone */
         running->job = job;
         http_wait(request->exchange, client_left, running);

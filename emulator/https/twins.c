@@ -35,15 +35,16 @@ static void update(struct https_request *request, bool replace)
         https_answer_error(request, HUB_ARGUMENT_INVALID, problem.text);
         return;
     }
+    const struct hub_match match = https_if_match(http_header(request->exchange, "If-Match"));
     const struct hub_twin_change change = {
         .tags = json_member(body, "tags"),
         .desired = json_member(properties, "desired"),
         .replace = replace,
+        .match = &match,
     };
-    const struct hub_match match = https_if_match(http_header(request->exchange, "If-Match"));
     struct storage_identity *twin = NULL;
-    const enum hub_code code = hub_twin_update(request->hub, request->key, &change, &match,
-                                               request->arena, &twin, &problem);
+    const enum hub_code code =
+        hub_twin_update(request->hub, request->key, &change, request->arena, &twin, &problem);
     if (code != HUB_OK) {
         https_answer_error(request, code, problem.text);
         return;

@@ -172,6 +172,13 @@ struct hub_identity_desc {
 
 enum hub_put_mode { HUB_CREATE, HUB_UPDATE, HUB_CREATE_OR_UPDATE };
 
+struct hub_identity_write {
+    struct identity_key key;
+    const struct hub_identity_desc *desc;
+    enum hub_put_mode mode;
+    const struct hub_match *match; /* of an update; NULL: unconditional */
+};
+
 /* True for 1 to 128 of the characters that ids may have (service reference, 2.5). */
 bool hub_id_valid(struct str id);
 
@@ -179,12 +186,11 @@ MUST_CHECK enum hub_code hub_identity_get(struct hub *hub, struct identity_key k
                                           struct arena *arena,
                                           struct storage_identity **ret_identity,
                                           struct problem *problem);
-/* The record as it stands after; *ret_created may be NULL. `match` other than NONE needs the
- * record. */
-MUST_CHECK enum hub_code
-hub_identity_put(struct hub *hub, struct identity_key key, const struct hub_identity_desc *desc,
-                 enum hub_put_mode mode, const struct hub_match *match, struct arena *arena,
-                 struct storage_identity **ret_identity, struct problem *problem);
+/* Gives the record as it stands after. */
+MUST_CHECK enum hub_code hub_identity_put(struct hub *hub, const struct hub_identity_write *put,
+                                          struct arena *arena,
+                                          struct storage_identity **ret_identity,
+                                          struct problem *problem);
 MUST_CHECK enum hub_code hub_identity_delete(struct hub *hub, struct identity_key key,
                                              const struct hub_match *match,
                                              struct problem *problem);
@@ -217,16 +223,21 @@ struct hub_twin_change {
     const cJSON *tags;
     const cJSON *desired;
     bool replace; /* PUT: sections become what is given, missing ones are cleared */
+    const struct hub_match *match; /* NULL: unconditional */
 };
 MUST_CHECK enum hub_code hub_twin_update(struct hub *hub, struct identity_key key,
-                                         const struct hub_twin_change *change,
-                                         const struct hub_match *match, struct arena *arena,
+                                         const struct hub_twin_change *change, struct arena *arena,
                                          struct storage_identity **ret_twin,
                                          struct problem *problem);
 
-/* What a device writes: a JSON object as text. `expected_version` 0: any. */
-MUST_CHECK enum hub_code hub_reported_update(struct hub *hub, int64_t id, struct identity_key key,
-                                             struct str patch, uint64_t expected_version,
+/* What a device writes. */
+struct hub_report {
+    int64_t id; /* of the record that the device proved to be */
+    struct identity_key key;
+    struct str patch;          /* a JSON object */
+    uint64_t expected_version; /* of the reported properties; 0: any */
+};
+MUST_CHECK enum hub_code hub_reported_update(struct hub *hub, const struct hub_report *report,
                                              uint64_t *ret_version, struct problem *problem);
 
 /* ---- device connections ---- */
@@ -235,6 +246,7 @@ struct hub_link;
 
 /* How the hub talks to a connected client. No call may close the link from inside. */
 struct hub_link_ops {
+    const char *protocol; /* "mqtt", for the journal */
     /* Desired properties changed; `patch` is the JSON text for the wire, $version included. */
     void (*desired)(void *ctx, uint64_t version, struct str patch);
     /* A method call; `payload` is JSON text, empty for none. False: no subscription takes this
@@ -247,7 +259,7 @@ struct hub_link_ops {
 
 /* Registers a client; one that was there with the same identity is closed first. */
 MUST_CHECK enum hub_code hub_link_open(struct hub *hub, struct identity_key key,
-                                       const struct hub_principal *principal, const char *protocol,
+                                       const struct hub_principal *principal,
                                        const struct hub_link_ops *ops, void *ctx,
                                        struct hub_link **ret_link);
 void hub_link_close(struct hub_link *link, const char *why); /* takes NULL */
@@ -331,11 +343,18 @@ struct hub_query_result {
 };
 struct hub_query_job;
 
+struct hub_query_request {
+    struct str text;
+    size_t item_max;         /* of the page; at least 1 */
+    struct str continuation; /* of the page before; empty: the first */
+    void (*done)(void *ctx, const struct hub_query_result *result);
+    void *ctx;
+};
+
 /* Runs a query for one page. Small ones are done before this returns; long ones go on in slices
  * between ticks, holding nobody up. `done` comes exactly once unless cancelled; *ret_job is NULL
  * after it. */
-void hub_query_start(struct hub *hub, struct str text, size_t item_max, struct str continuation,
-                     void (*done)(void *ctx, const struct hub_query_result *result), void *ctx,
+void hub_query_start(struct hub *hub, const struct hub_query_request *request,
                      struct hub_query_job **ret_job);
 void hub_query_cancel(struct hub_query_job *job); /* takes NULL */
 

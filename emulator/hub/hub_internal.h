@@ -51,7 +51,6 @@ struct hub_link {
     int64_t id;                /* also the key in hub->links */
     struct str device, module; /* owned */
     struct hub_principal principal;
-    const char *protocol;
     const struct hub_link_ops *ops;
     void *ctx;
     unsigned interests;

@@ -506,32 +506,31 @@ static enum hub_code already_there(struct identity_key key, struct problem *prob
     return HUB_DEVICE_ALREADY_EXISTS;
 }
 
-enum hub_code hub_identity_put(struct hub *hub, struct identity_key key,
-                               const struct hub_identity_desc *desc, enum hub_put_mode mode,
-                               const struct hub_match *match, struct arena *arena,
-                               struct storage_identity **ret_identity, struct problem *problem)
+enum hub_code hub_identity_put(struct hub *hub, const struct hub_identity_write *put,
+                               struct arena *arena, struct storage_identity **ret_identity,
+                               struct problem *problem)
 {
-    enum hub_code code = check_key(key, problem);
+    enum hub_code code = check_key(put->key, problem);
     if (code != HUB_OK) {
         return code;
     }
     struct storage_identity *identity = NULL;
-    code = hub_identity_get(hub, key, arena, &identity, problem);
+    code = hub_identity_get(hub, put->key, arena, &identity, problem);
     if (code == HUB_SERVER_ERROR) {
         return code;
     }
     if (identity == NULL) {
-        if (mode == HUB_UPDATE) {
+        if (put->mode == HUB_UPDATE) {
             return code;
         }
-        return create_one(hub, key, desc, arena, ret_identity, problem);
+        return create_one(hub, put->key, put->desc, arena, ret_identity, problem);
     }
-    if (mode == HUB_CREATE) {
-        return already_there(key, problem);
+    if (put->mode == HUB_CREATE) {
+        return already_there(put->key, problem);
     }
-    code = check_match(identity, match, problem);
+    code = check_match(identity, put->match, problem);
     if (code == HUB_OK) {
-        code = update_one(hub, identity, desc, arena, problem);
+        code = update_one(hub, identity, put->desc, arena, problem);
     }
     if (code == HUB_OK) {
         *ret_identity = identity;

@@ -48,8 +48,8 @@ static struct hub_link *link_new(struct identity_key key)
 static void note_connected(struct hub_link *link)
 {
     char detail[128];
-    (void)snprintf(detail, sizeof(detail), "{\"protocol\":\"%s\",\"auth\":\"%s\"}", link->protocol,
-                   hub_auth_method_name(link->principal.method));
+    (void)snprintf(detail, sizeof(detail), "{\"protocol\":\"%s\",\"auth\":\"%s\"}",
+                   link->ops->protocol, hub_auth_method_name(link->principal.method));
     hub_event(link->hub, HUB_EVENT_CONNECTED, hub_link_key(link), str_from(detail),
               (struct str){0});
 }
@@ -57,7 +57,7 @@ static void note_connected(struct hub_link *link)
 static void note_disconnected(struct hub_link *link, const char *why)
 {
     CLEANUP(buf_finish) struct buf detail = BUF_INIT(HUB_SCRATCH_MAX);
-    buf_append_format(&detail, "{\"protocol\":\"%s\",\"why\":", link->protocol);
+    buf_append_format(&detail, "{\"protocol\":\"%s\",\"why\":", link->ops->protocol);
     json_append_string(&detail, str_from(why));
     buf_append_byte(&detail, '}');
     if (buf_status(&detail) != STATUS_OK) {
@@ -117,8 +117,8 @@ void hub_link_close(struct hub_link *link, const char *why)
 }
 
 enum hub_code hub_link_open(struct hub *hub, struct identity_key key,
-                            const struct hub_principal *principal, const char *protocol,
-                            const struct hub_link_ops *ops, void *ctx, struct hub_link **ret_link)
+                            const struct hub_principal *principal, const struct hub_link_ops *ops,
+                            void *ctx, struct hub_link **ret_link)
 {
     struct hub_link *old = hub_link_find(hub, principal->id);
     if (old != NULL) {
@@ -132,7 +132,6 @@ enum hub_code hub_link_open(struct hub *hub, struct identity_key key,
     link->hub = hub;
     link->id = principal->id;
     link->principal = *principal;
-    link->protocol = protocol;
     link->ops = ops;
     link->ctx = ctx;
     enum status status = map_put(&hub->links, id_bytes(&link->id), link, NULL);
@@ -149,7 +148,7 @@ enum hub_code hub_link_open(struct hub *hub, struct identity_key key,
     note_connected(link);
     hub_link_touch(link);
     LOG_INFO("hub", "device=%.*s module=%.*s connected protocol=%s auth=%s", STR_ARG(link->device),
-             STR_ARG(link->module), protocol, hub_auth_method_name(principal->method));
+             STR_ARG(link->module), ops->protocol, hub_auth_method_name(principal->method));
     *ret_link = link;
     return HUB_OK;
 }

@@ -275,14 +275,16 @@ static enum hub_code job_open(struct hub_query_job *job, struct str continuation
     return status == STATUS_OK ? HUB_OK : hub_fail(job->hub, status, problem);
 }
 
-static struct hub_query_job *job_new(struct hub *hub, size_t item_max)
+static struct hub_query_job *job_new(struct hub *hub, const struct hub_query_request *request)
 {
     struct hub_query_job *job = mem_zalloc(sizeof(*job));
     if (job == NULL) {
         return NULL;
     }
     job->hub = hub;
-    job->item_max = item_max;
+    job->item_max = request->item_max;
+    job->done = request->done;
+    job->ctx = request->ctx;
     list_init(&job->link);
     arena_init(&job->arena, QUERY_ARENA_SIZE);
     arena_init(&job->row_arena, HUB_READ_ARENA_MAX);
@@ -291,25 +293,22 @@ static struct hub_query_job *job_new(struct hub *hub, size_t item_max)
     return job;
 }
 
-void hub_query_start(struct hub *hub, struct str text, size_t item_max, struct str continuation,
-                     void (*done)(void *ctx, const struct hub_query_result *result), void *ctx,
+void hub_query_start(struct hub *hub, const struct hub_query_request *request,
                      struct hub_query_job **ret_job)
 {
-    assert(item_max > 0);
+    assert(request->item_max > 0);
     *ret_job = NULL;
     hub->figures.queries++;
     struct problem problem = {.offset = PROBLEM_NO_OFFSET};
-    struct hub_query_job *job = job_new(hub, item_max);
+    struct hub_query_job *job = job_new(hub, request);
     if (job == NULL) {
         const enum hub_code code = hub_fail(hub, STATUS_NO_MEMORY, &problem);
-        done(ctx, &(struct hub_query_result){.code = code, .problem = &problem});
+        request->done(request->ctx, &(struct hub_query_result){.code = code, .problem = &problem});
         return;
     }
-    job->done = done;
-    job->ctx = ctx;
-    enum hub_code code = job_parse(job, text, &problem);
+    enum hub_code code = job_parse(job, request->text, &problem);
     if (code == HUB_OK) {
-        code = job_open(job, continuation, &problem);
+        code = job_open(job, request->continuation, &problem);
     }
     if (code != HUB_OK) {
         job_fail(job, code, &problem);

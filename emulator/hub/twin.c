@@ -471,14 +471,13 @@ static enum hub_code write_twin(struct hub *hub, struct storage_identity *twin,
 }
 
 enum hub_code hub_twin_update(struct hub *hub, struct identity_key key,
-                              const struct hub_twin_change *change, const struct hub_match *match,
-                              struct arena *arena, struct storage_identity **ret_twin,
-                              struct problem *problem)
+                              const struct hub_twin_change *change, struct arena *arena,
+                              struct storage_identity **ret_twin, struct problem *problem)
 {
     struct storage_identity *twin = NULL;
     enum hub_code code = read_twin(hub, key, arena, &twin, problem);
     if (code == HUB_OK) {
-        code = check_twin_match(twin, match, problem);
+        code = check_twin_match(twin, change->match, problem);
     }
     if (code != HUB_OK) {
         return code;
@@ -543,12 +542,11 @@ static enum hub_code write_reported(struct hub *hub, struct storage_identity *tw
     return HUB_OK;
 }
 
-enum hub_code hub_reported_update(struct hub *hub, int64_t id, struct identity_key key,
-                                  struct str patch_text, uint64_t expected_version,
+enum hub_code hub_reported_update(struct hub *hub, const struct hub_report *report,
                                   uint64_t *ret_version, struct problem *problem)
 {
     CLEANUP(json_destroyp) cJSON *patch = NULL;
-    const enum status status = json_parse(patch_text, &patch, problem);
+    const enum status status = json_parse(report->patch, &patch, problem);
     if (status != STATUS_OK) {
         return status == STATUS_INVALID ? HUB_ARGUMENT_INVALID : hub_fail(hub, status, problem);
     }
@@ -556,22 +554,24 @@ enum hub_code hub_reported_update(struct hub *hub, int64_t id, struct identity_k
     CLEANUP(arena_finish) struct arena arena = ARENA_INIT(HUB_READ_ARENA_MAX);
     struct storage_identity *twin = NULL;
     if (code == HUB_OK) {
-        code = read_twin(hub, key, &arena, &twin, problem);
+        code = read_twin(hub, report->key, &arena, &twin, problem);
     }
-    if (code == HUB_OK && twin->id != id) {
-        code = hub_absent(key, problem); /* deleted and made anew under a living connection */
+    if (code == HUB_OK && twin->id != report->id) {
+        code =
+            hub_absent(report->key, problem); /* deleted and made anew under a living connection */
     }
-    if (code == HUB_OK && expected_version != 0 && expected_version != twin->reported_version) {
+    const uint64_t expected = report->expected_version;
+    if (code == HUB_OK && expected != 0 && expected != twin->reported_version) {
         problem_set(problem, PROBLEM_NO_OFFSET,
                     "the patch expects reported $version %" PRIu64 ", the twin has %" PRIu64,
-                    expected_version, twin->reported_version);
+                    expected, twin->reported_version);
         code = HUB_PRECONDITION_FAILED;
     }
     if (code == HUB_OK) {
         code = write_reported(hub, twin, patch, &arena, problem);
     }
     if (code == HUB_OK) {
-        struct hub_link *link = hub_link_find(hub, id);
+        struct hub_link *link = hub_link_find(hub, report->id);
         if (link != NULL) {
             hub_link_touch(link);
         }

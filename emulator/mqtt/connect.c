@@ -223,7 +223,7 @@ static enum hub_code open_link(struct session *session, const struct request *re
         return HUB_SERVER_ERROR;
     }
     problem_set(problem, PROBLEM_NO_OFFSET, "the hub could not open the session");
-    code = hub_link_open(session->hub, session->key, &session->principal, "mqtt", &session_link_ops,
+    code = hub_link_open(session->hub, session->key, &session->principal, &session_link_ops,
                          session, &session->link);
     if (code != HUB_OK) {
         return code;

@@ -104,6 +104,7 @@ static void link_over(void *ctx, enum hub_code code, const char *why)
 }
 
 const struct hub_link_ops session_link_ops = {
+    .protocol = "mqtt",
     .desired = deliver_desired,
     .method = deliver_method,
     .close = link_over,

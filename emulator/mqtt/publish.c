@@ -231,8 +231,13 @@ static void patch_reported(struct session *session, const struct topic *topic, s
     uint64_t version = 0;
     enum hub_code code = expected_version(topic, &expected, &problem);
     if (code == HUB_OK) {
-        code = hub_reported_update(session->hub, session->principal.id, session->key, patch,
-                                   expected, &version, &problem);
+        const struct hub_report report = {
+            .id = session->principal.id,
+            .key = session->key,
+            .patch = patch,
+            .expected_version = expected,
+        };
+        code = hub_reported_update(session->hub, &report, &version, &problem);
     }
     if (code != HUB_OK) {
         refuse_twin_request(session, topic, code, problem.text);

@@ -147,9 +147,9 @@ static void a_disabled_device_is_out_and_so_are_its_modules(void **state)
     const struct storage_identity *m1 = fixture_create(&fixture, module_key("d1", "m1"));
     const struct hub_identity_desc disabled = {.status = STR("disabled")};
     struct storage_identity *after = NULL;
-    assert_int_equal(hub_identity_put(fixture.hub, device_key("d1"), &disabled, HUB_UPDATE, NULL,
-                                      &fixture.arena, &after, NULL),
-                     HUB_OK);
+    const struct hub_identity_write put = {
+        .key = device_key("d1"), .desc = &disabled, .mode = HUB_UPDATE};
+    assert_int_equal(hub_identity_put(fixture.hub, &put, &fixture.arena, &after, NULL), HUB_OK);
     struct buf token = BUF_INIT(4096);
     struct hub_principal principal = {0};
     struct str text = sign(&token, "localhost/devices/d1", d1->primary_key, "", NOW_S + 60);
@@ -167,9 +167,9 @@ static void a_thumbprint_is_enough_for_those_who_registered_one(void **state)
     const struct hub_identity_desc desc = {.auth_type = STR("selfSigned"),
                                            .primary_thumbprint = str_from(sha1)};
     struct storage_identity *identity = NULL;
-    assert_int_equal(hub_identity_put(fixture.hub, device_key("x1"), &desc, HUB_CREATE, NULL,
-                                      &fixture.arena, &identity, NULL),
-                     HUB_OK);
+    const struct hub_identity_write put = {
+        .key = device_key("x1"), .desc = &desc, .mode = HUB_CREATE};
+    assert_int_equal(hub_identity_put(fixture.hub, &put, &fixture.arena, &identity, NULL), HUB_OK);
     assert_int_equal(identity->primary_key.size, 0);
     struct hub_certificate certificate = {
         .sha1 = sha1, .sha256 = sha256, .common_name = "x1", .not_after_us = FIXTURE_NOW_US};

@@ -70,9 +70,10 @@ static inline struct storage_identity *fixture_create(struct fixture *fixture,
 {
     const struct hub_identity_desc desc = {.status = {0}};
     struct storage_identity *identity = NULL;
-    assert_int_equal(hub_identity_put(fixture->hub, key, &desc, HUB_CREATE, NULL, &fixture->arena,
-                                      &identity, &fixture->problem),
-                     HUB_OK);
+    const struct hub_identity_write put = {.key = key, .desc = &desc, .mode = HUB_CREATE};
+    assert_int_equal(
+        hub_identity_put(fixture->hub, &put, &fixture->arena, &identity, &fixture->problem),
+        HUB_OK);
     return identity;
 }
 
@@ -89,8 +90,8 @@ static inline enum hub_code fixture_patch(struct fixture *fixture, struct identi
     const struct hub_twin_change change = {
         .tags = trees[0], .desired = trees[1], .replace = replace};
     struct storage_identity *twin = NULL;
-    const enum hub_code code = hub_twin_update(fixture->hub, key, &change, NULL, &fixture->arena,
-                                               &twin, &fixture->problem);
+    const enum hub_code code =
+        hub_twin_update(fixture->hub, key, &change, &fixture->arena, &twin, &fixture->problem);
     cJSON_Delete(trees[0]);
     cJSON_Delete(trees[1]);
     return code;
@@ -160,7 +161,7 @@ static inline void fake_connect(struct fixture *fixture, struct identity_key key
                                 struct fake_client *client)
 {
     static const struct hub_link_ops ops = {
-        .desired = fake_desired, .method = fake_method, .close = fake_close};
+        .protocol = "test", .desired = fake_desired, .method = fake_method, .close = fake_close};
     struct storage_identity *identity = NULL;
     assert_int_equal(hub_identity_get(fixture->hub, key, &fixture->arena, &identity, NULL), HUB_OK);
     const struct hub_principal principal = {.id = identity->id,
@@ -168,8 +169,8 @@ static inline void fake_connect(struct fixture *fixture, struct identity_key key
                                             .method = HUB_AUTH_DEVICE_KEY,
                                             .expires_us = INT64_MAX};
     *client = (struct fake_client){.takes_methods = true};
-    assert_int_equal(
-        hub_link_open(fixture->hub, key, &principal, "test", &ops, client, &client->link), HUB_OK);
+    assert_int_equal(hub_link_open(fixture->hub, key, &principal, &ops, client, &client->link),
+                     HUB_OK);
 }
 
 #endif

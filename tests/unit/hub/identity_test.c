@@ -23,8 +23,9 @@ static enum hub_code put(struct identity_key key, const struct hub_identity_desc
                          enum hub_put_mode mode, const struct hub_match *match,
                          struct storage_identity **ret_identity)
 {
-    return hub_identity_put(fixture.hub, key, desc, mode, match, &fixture.arena, ret_identity,
-                            &fixture.problem);
+    const struct hub_identity_write write = {
+        .key = key, .desc = desc, .mode = mode, .match = match};
+    return hub_identity_put(fixture.hub, &write, &fixture.arena, ret_identity, &fixture.problem);
 }
 
 static const struct hub_identity_desc plain = {.status = {0}};

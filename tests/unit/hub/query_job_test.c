@@ -36,8 +36,12 @@ static unsigned ask(const char *text, size_t item_max, const char *continuation,
 {
     struct hub_query_job *job = NULL;
     *page = (struct page){0};
-    hub_query_start(fixture.hub, str_from(text), item_max, str_from(continuation), keep_page, page,
-                    &job);
+    const struct hub_query_request request = {.text = str_from(text),
+                                              .item_max = item_max,
+                                              .continuation = str_from(continuation),
+                                              .done = keep_page,
+                                              .ctx = page};
+    hub_query_start(fixture.hub, &request, &job);
     unsigned slices = 0;
     while (page->count == 0) {
         assert_non_null(job);
@@ -161,8 +165,12 @@ static void a_cancelled_query_never_reports(void **state)
     (void)state;
     struct page page = {0};
     struct hub_query_job *job = NULL;
-    hub_query_start(fixture.hub, STR("SELECT * FROM devices WHERE tags.plant = 'none'"), 10,
-                    STR_EMPTY, keep_page, &page, &job);
+    const struct hub_query_request request = {
+        .text = STR("SELECT * FROM devices WHERE tags.plant = 'none'"),
+        .item_max = 10,
+        .done = keep_page,
+        .ctx = &page};
+    hub_query_start(fixture.hub, &request, &job);
     assert_non_null(job);
     hub_query_cancel(job);
     assert_true(hubs_sleep_us(fixture.hubs) > 0);

@@ -254,15 +254,13 @@ enum hub_code hub_authenticate(struct hub *hub, const struct hub_credentials *cr
     return HUB_OK;
 }
 
-/* Seven parameters, as hub.h has it. */
-/* NOLINTNEXTLINE(readability-function-size) */
 enum hub_code hub_link_open(struct hub *hub, struct identity_key key,
-                            const struct hub_principal *principal, const char *protocol,
-                            const struct hub_link_ops *ops, void *ctx, struct hub_link **ret_link)
+                            const struct hub_principal *principal, const struct hub_link_ops *ops,
+                            void *ctx, struct hub_link **ret_link)
 {
     struct hub_link *link = &fake_hub.link;
     assert_int_equal(principal->id, 7);
-    assert_string_equal(protocol, "mqtt");
+    assert_string_equal(ops->protocol, "mqtt");
     if (fake_hub.link_open != HUB_OK) {
         return fake_hub.link_open;
     }
@@ -404,16 +402,15 @@ void hub_twin_device_append(struct buf *out, const struct storage_identity *twin
     buf_append_str(out, STR("{\"desired\":{\"$version\":1},\"reported\":{\"$version\":1}}"));
 }
 
-/* NOLINTNEXTLINE(readability-function-size) */
-enum hub_code hub_reported_update(struct hub *hub, int64_t id, struct identity_key key,
-                                  struct str patch, uint64_t expected_version,
+enum hub_code hub_reported_update(struct hub *hub, const struct hub_report *report,
                                   uint64_t *ret_version, struct problem *problem)
 {
     (void)hub;
-    assert_int_equal(id, 7);
+    assert_int_equal(report->id, 7);
     buf_append_str(&log_text, STR("reported"));
-    note_key(key);
-    buf_append_format(&log_text, " %.*s expecting %" PRIu64 "\n", STR_ARG(patch), expected_version);
+    note_key(report->key);
+    buf_append_format(&log_text, " %.*s expecting %" PRIu64 "\n", STR_ARG(report->patch),
+                      report->expected_version);
     if (fake_hub.twin != HUB_OK) {
         problem_set(problem, PROBLEM_NO_OFFSET, "no \"valid\" patch");
         return fake_hub.twin;
