@@ -95,8 +95,7 @@ struct storage_scan {
     struct buf ids; /* by key: int64_t, ascending */
     size_t next_id; /* index of the next in `ids` */
 
-    bool stepping;  /* the table's statement stands on the row `id` */
-    uint64_t epoch; /* of storage, when the statement was started */
+    bool stepping; /* the table's statement stands on the row `id` */
     bool ended;
     int64_t id; /* the last row read */
     uint64_t rows_read;
@@ -409,14 +408,13 @@ static enum status next_by_key(struct storage_scan *scan, bool *ret_found)
     return statement_next(&scan->where.statement, ret_found);
 }
 
-/* The next of the table. A statement does not outlive a transaction: it starts again behind the
- * row it had reached. */
+/* The next of the table. Writes, commits and rollbacks between two steps are SQLite's business: the
+ * statement goes on in the order of ids over what is there then. */
 static enum status next_in_table(struct storage_scan *scan, bool *ret_found)
 {
-    if (!scan->stepping || scan->epoch != scan->storage->epoch) {
+    if (!scan->stepping) {
         start(&scan->where, scan->id);
         scan->stepping = true;
-        scan->epoch = scan->storage->epoch;
     }
     const enum status status = statement_next(&scan->where.statement, ret_found);
     if (status == STATUS_OK && !*ret_found) {

@@ -356,7 +356,6 @@ static enum status commit_one(struct storage *storage, enum database_name name)
         return status;
     }
     database->dirty = false;
-    storage->epoch++;
     if (storage->checkpointer != NULL &&
         checkpointer_note(storage->checkpointer, name, (size_t)database->wal_pages)) {
         /* The commit stands whatever becomes of this; the next one tries again. */
@@ -404,7 +403,6 @@ static void rollback_one(struct storage *storage, enum database_name name)
         assert(status == STATUS_OK);
     }
     database->dirty = false;
-    storage->epoch++;
 }
 
 void storage_rollback(struct storage *storage)

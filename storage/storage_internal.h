@@ -31,8 +31,7 @@ struct storage {
      * nothing goes on before storage_rollback(). */
     enum status failed;
 
-    uint64_t epoch; /* grows when a transaction ends: scans start their statement again */
-    size_t scans;   /* open ones */
+    size_t scans; /* open ones */
 
     struct census census, census_committed;
     uint64_t sequence, sequence_committed; /* the journal's last row */

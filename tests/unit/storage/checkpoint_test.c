@@ -5,7 +5,7 @@
 
 #include "tests/unit/storage/fixture.h"
 
-enum { TICK_ROWS = 1000, PAGE = 4096 };
+enum { ROW_SIZE = 1000, TICK_ROWS = 1000, PAGE = 4096 };
 
 static const size_t mebi = 1 << 20;
 
@@ -17,14 +17,19 @@ static long long file_size(const struct place *place, const char *file)
     return stat(path, &found) == 0 ? (long long)found.st_size : -1;
 }
 
+static void write_rows(struct storage *storage, size_t count)
+{
+    static const char body[ROW_SIZE];
+    for (size_t i = 0; i < count; i++) {
+        append(storage, 1, "device", str_of(body, sizeof(body)));
+    }
+}
+
 /* Commits about `mebibytes` of rows in small ticks. */
 static void write_journal(struct storage *storage, size_t mebibytes)
 {
-    static const char body[1000];
-    for (size_t rows = 0; rows < mebibytes * mebi / sizeof(body); rows += TICK_ROWS) {
-        for (size_t i = 0; i < TICK_ROWS; i++) {
-            append(storage, 1, "device", str_of(body, sizeof(body)));
-        }
+    for (size_t rows = 0; rows < mebibytes * mebi / ROW_SIZE; rows += TICK_ROWS) {
+        write_rows(storage, TICK_ROWS);
         commit(storage);
     }
 }
@@ -75,6 +80,23 @@ static void a_small_log_is_left_alone(void **state)
     place_remove(&place);
 }
 
+static void a_log_that_started_again_is_small(void **state)
+{
+    (void)state;
+    struct place place = place_make();
+    struct storage *storage = open_storage(place.directory);
+    write_rows(storage, 20 * mebi / ROW_SIZE);
+    commit(storage); /* one commit: the pass it asks for copies all there is */
+    assert_true(grows_to(&place, "journal.db", 20 * mebi));
+    (void)usleep(100000);
+    const long long copied = file_size(&place, "journal.db");
+    write_journal(storage, 4);
+    (void)usleep(50000);
+    assert_int_equal(file_size(&place, "journal.db"), copied);
+    storage_close(storage);
+    place_remove(&place);
+}
+
 static void a_log_that_cannot_be_caught_up_with_is_given_to_the_writer(void **state)
 {
     (void)state;
@@ -112,6 +134,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_log_is_copied_behind_the_writer_s_back),
         cmocka_unit_test(a_small_log_is_left_alone),
+        cmocka_unit_test(a_log_that_started_again_is_small),
         cmocka_unit_test(a_log_that_cannot_be_caught_up_with_is_given_to_the_writer),
         cmocka_unit_test(a_close_during_a_pass_waits_for_it),
     };

@@ -162,6 +162,12 @@ static void uncommitted_rows_are_read_and_go_with_a_rollback(void **state)
     assert_int_equal(storage_journal_last(storage), 12);
     assert_int_equal(read_journal(storage, all).count, 12);
     assert_int_equal(append(storage, 1, "d", STR("x")), 13);
+    storage_rollback(storage);
+
+    assert_int_equal(storage_journal_trim(storage, 5), STATUS_OK);
+    assert_int_equal(read_journal(storage, all).count, 7);
+    storage_rollback(storage);
+    assert_int_equal(read_journal(storage, all).count, 12);
     storage_close(storage);
 }
 
