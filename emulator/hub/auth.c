@@ -63,10 +63,16 @@ static struct str without_trailing_slashes(struct str path)
     return path;
 }
 
-/*
- * Does the token's resource cover `path` ("/devices/d1")? `longer_too` also takes a resource that
- * goes on below the path, as old device samples write it (device protocol reference, 7.1).
- */
+/* "/devices/d1/api-version=2016-11-14" for "/devices/d1", as old device samples write it; but the
+ * token of a module is not one for its device (device protocol reference, 7.1). */
+static bool goes_on_below(struct str resource, struct str path)
+{
+    return segments_start(resource, path) &&
+           !str_starts(str_skip(resource, path.size), STR("/modules/"));
+}
+
+/* Does the token's resource cover `path` ("/devices/d1")? `longer_too` also takes a resource that
+ * goes on below the path. */
 static bool resource_covers(const struct hub *hub, const struct sas_token *token, struct str path,
                             bool longer_too, struct problem *problem)
 {
@@ -89,7 +95,7 @@ static bool resource_covers(const struct hub *hub, const struct sas_token *token
                     STR_ARG(host));
         return false;
     }
-    if (segments_start(path, rest) || (longer_too && segments_start(rest, path))) {
+    if (segments_start(path, rest) || (longer_too && goes_on_below(rest, path))) {
         return true;
     }
     problem_set(problem, PROBLEM_NO_OFFSET,

@@ -53,6 +53,8 @@ static void a_device_key_opens_its_own_device_only(void **state)
         {"LOCALHOST:8883/devices/d1", device_key("d1"), d1->primary_key, HUB_OK},
         {"localhost/devices", device_key("d1"), d1->primary_key, HUB_OK},
         {"localhost/devices/d1/api-version=2016-11-14", device_key("d1"), d1->primary_key, HUB_OK},
+        {"localhost/devices/d1/modules/m1", device_key("d1"), d1->primary_key,
+         HUB_UNAUTHORIZED_ACCESS},
         {"localhost/devices/d", device_key("d1"), d1->primary_key, HUB_UNAUTHORIZED_ACCESS},
         {"localhost/devices/D1", device_key("d1"), d1->primary_key, HUB_UNAUTHORIZED_ACCESS},
         {"localhost/devices/d1", device_key("d2"), d1->primary_key, HUB_UNAUTHORIZED_ACCESS},
