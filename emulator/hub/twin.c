@@ -546,9 +546,14 @@ enum hub_code hub_reported_update(struct hub *hub, const struct hub_report *repo
                                   uint64_t *ret_version, struct problem *problem)
 {
     CLEANUP(json_destroyp) cJSON *patch = NULL;
-    const enum status status = json_parse(report->patch, &patch, problem);
+    struct problem detail = {.text = ""};
+    const enum status status = json_parse(report->patch, &patch, &detail);
+    if (status == STATUS_INVALID) {
+        problem_set(problem, detail.offset, "the reported properties are no JSON: %s", detail.text);
+        return HUB_ARGUMENT_INVALID;
+    }
     if (status != STATUS_OK) {
-        return status == STATUS_INVALID ? HUB_ARGUMENT_INVALID : hub_fail(hub, status, problem);
+        return hub_fail(hub, status, problem);
     }
     enum hub_code code = hub_section_check(patch, HUB_SECTION_REPORTED, false, problem);
     CLEANUP(arena_finish) struct arena arena = ARENA_INIT(HUB_READ_ARENA_MAX);

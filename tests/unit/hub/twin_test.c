@@ -268,6 +268,19 @@ static void reported_properties_move_their_own_versions(void **state)
                      "\"c\":{\"$lastUpdated\":\"2026-11-21T11:00:00.0000000Z\"}}}");
 }
 
+static void a_patch_that_is_no_json_is_called_so(void **state)
+{
+    (void)state;
+    const struct hub_report report = {.id = fixture_twin(&fixture, device_key("d1"))->id,
+                                      .key = device_key("d1"),
+                                      .patch = STR("{\"a\":")};
+    uint64_t version = 0;
+    assert_int_equal(hub_reported_update(fixture.hub, &report, &version, &fixture.problem),
+                     HUB_ARGUMENT_INVALID);
+    assert_non_null(
+        strstr(fixture.problem.text, "the reported properties are no JSON: unexpected"));
+}
+
 static void every_change_is_in_the_journal(void **state)
 {
     (void)state;
@@ -291,6 +304,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(reported_properties_move_their_own_versions, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(a_patch_that_is_no_json_is_called_so, set_up, tear_down),
         cmocka_unit_test_setup_teardown(every_change_is_in_the_journal, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
