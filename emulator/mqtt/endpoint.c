@@ -171,6 +171,8 @@ static const struct {
     {{"POST ", 5}, "this is the MQTT port, and an HTTP request came: REST has the HTTPS port"},
     {{"PATCH ", 6}, "this is the MQTT port, and an HTTP request came: REST has the HTTPS port"},
     {{"DELETE ", 7}, "this is the MQTT port, and an HTTP request came: REST has the HTTPS port"},
+    {{"HEAD ", 5}, "this is the MQTT port, and an HTTP request came: REST has the HTTPS port"},
+    {{"OPTIONS ", 8}, "this is the MQTT port, and an HTTP request came: REST has the HTTPS port"},
     {{"AMQP", 4}, "this is the MQTT port, and an AMQP client came: AMQP has port 5671"},
 };
 

@@ -224,6 +224,8 @@ static void strangers_are_told_apart_in_the_log(void **state)
     } rows[] = {
         {{"GET / HTTP/1.1\r\n", 16}, "an HTTP request came"},
         {{"POST /devices HTTP/1.1", 22}, "an HTTP request came"},
+        {{"HEAD / HTTP/1.1", 15}, "an HTTP request came"},
+        {{"OPTIONS * HTTP/1.1", 18}, "an HTTP request came"},
         {{"AMQP\x03\x01\x00\x00", 8}, "an AMQP client came"},
         {{"\x16\x03\x01", 3}, "the flags of CONNECT must be 0"},
     };
