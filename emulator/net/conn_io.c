@@ -57,11 +57,20 @@ static enum io tls_verdict(struct net_conn *conn)
     return IO_FAILED;
 }
 
+/* What another connection left in OpenSSL's queue would be taken for this one's. The queue is
+ * nearly always empty: emptying it all the same costs 155 ns, looking 20. */
+static void forget_errors(void)
+{
+    if (ERR_peek_error() != 0) {
+        ERR_clear_error();
+    }
+    errno = 0;
+}
+
 static enum io transport_read(struct net_conn *conn, char *to, size_t room, size_t *ret_size)
 {
     if (conn->ssl != NULL) {
-        ERR_clear_error();
-        errno = 0;
+        forget_errors();
         return SSL_read_ex(conn->ssl, to, room, ret_size) == 1 ? IO_OK : tls_verdict(conn);
     }
     const ssize_t size = recv(conn->fd, to, room, 0);
@@ -76,8 +85,7 @@ static enum io transport_write(struct net_conn *conn, const char *data, size_t s
                                size_t *ret_size)
 {
     if (conn->ssl != NULL) {
-        ERR_clear_error();
-        errno = 0;
+        forget_errors();
         return SSL_write_ex(conn->ssl, data, size, ret_size) == 1 ? IO_OK : tls_verdict(conn);
     }
     const ssize_t sent = send(conn->fd, data, size, MSG_NOSIGNAL);
