@@ -294,6 +294,16 @@ def function_length(tree: Tree) -> Iterator[Problem]:
 
 
 @rule
+def readmes(tree: Tree) -> Iterator[Problem]:
+    """every folder that holds code says what it is"""
+    folders = {folder_of(path) for path, _ in c_files(tree)}
+    folders |= {path.split("/")[0] for path in tree if "/" in path and path[0] != "."}
+    for folder in sorted(folders - {"cmake", "docs"}):
+        if folder + "/README.md" not in tree:
+            yield Problem(folder + "/README.md", 1, "is missing")
+
+
+@rule
 def links(tree: Tree) -> Iterator[Problem]:
     """what a page points at is there"""
     folders = {parent.as_posix() for path in tree for parent in Path(path).parents}

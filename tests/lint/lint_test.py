@@ -79,6 +79,8 @@ CASES = [
     ("long_files", "query/a.c", "int a;\n" * 600, None),
     ("function_length", "query/a.c", "int f(int a)\n{\n" + "    a++;\n" * 71 + "}\n", 1),
     ("function_length", "query/a.c", "int f(int a)\n{\n" + "    a++;\n" * 70 + "}\n", None),
+    ("readmes", "docs/a.md", "\n", None),
+    ("readmes", "query/a.c", "int a;\n", 1),
     ("links", "docs/a.md", "\n[there](nowhere.md)\n", 2),
     ("links", "docs/a.md", "[there](architecture.md#the-tick) [out](https://example.org) [up](../docs)\n", None),
     ("headers_alone", "query/a.h", "struct str a(void);\nsize_t b(void);\n", 1),

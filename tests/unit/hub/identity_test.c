@@ -164,7 +164,7 @@ static void modules_need_a_device_and_are_fifty_at_most(void **state)
     assert_int_equal(put(module_key("d1", "$edgeAgent"), &plain, HUB_CREATE, NULL, &identity),
                      HUB_SYSTEM_MODULE_MODIFY);
     for (int i = 0; i < 50; i++) {
-        char id[8];
+        char id[16];
         (void)snprintf(id, sizeof(id), "m%d", i);
         assert_int_equal(put(module_key("d1", id), &plain, HUB_CREATE, NULL, &identity), HUB_OK);
     }
