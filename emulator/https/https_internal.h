@@ -38,7 +38,8 @@ struct https_path {
 /*
  * Splits and decodes (service reference, 2.1): %2F counts as a slash, because one client encodes
  * whole paths; empty segments (trailing and double slashes) are dropped. STATUS_LIMIT: too many
- * segments for any route. STATUS_NO_MEMORY.
+ * segments for any route. STATUS_INVALID: a NUL (%00), which no answer could repeat.
+ * STATUS_NO_MEMORY.
  */
 MUST_CHECK enum status https_path_parse(struct str raw, struct arena *arena,
                                         struct https_path *ret_path);

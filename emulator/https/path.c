@@ -20,16 +20,19 @@ static size_t segment_size(struct str rest, size_t *ret_slash_size)
     return rest.size;
 }
 
-static bool decode(struct str raw, struct arena *arena, struct str *ret_text)
+static enum status decode(struct str raw, struct arena *arena, struct str *ret_text)
 {
     CLEANUP(buf_finish) struct buf decoded = BUF_INIT(raw.size + 1);
     url_decode_append(&decoded, raw);
+    if (str_find(buf_str(&decoded), '\0') != SIZE_MAX) {
+        return STATUS_INVALID;
+    }
     const char *copy = arena_copy(arena, buf_str(&decoded));
     if (copy == NULL || buf_status(&decoded) != STATUS_OK) {
-        return false;
+        return STATUS_NO_MEMORY;
     }
     *ret_text = str_of(copy, decoded.size);
-    return true;
+    return STATUS_OK;
 }
 
 enum status https_path_parse(struct str raw, struct arena *arena, struct https_path *ret_path)
@@ -43,8 +46,10 @@ enum status https_path_parse(struct str raw, struct arena *arena, struct https_p
             if (path.count == HTTPS_PATH_SEGMENTS_MAX) {
                 return STATUS_LIMIT;
             }
-            if (!decode(str_of(rest.data, size), arena, &path.segments[path.count])) {
-                return STATUS_NO_MEMORY;
+            const enum status status =
+                decode(str_of(rest.data, size), arena, &path.segments[path.count]);
+            if (status != STATUS_OK) {
+                return status;
             }
             path.count++;
         }

@@ -177,6 +177,10 @@ static bool find_route(struct https_request *request)
         https_answer_error(request, HUB_SERVER_ERROR, NULL);
         return false;
     }
+    if (status == STATUS_INVALID) {
+        https_answer_error(request, HUB_ARGUMENT_INVALID, "the path holds a NUL (%00)");
+        return false;
+    }
     char allow[HTTPS_ALLOW_SIZE] = "";
     if (status == STATUS_OK) {
         request->route = https_route_find(request->method, &request->path, &request->key, allow);

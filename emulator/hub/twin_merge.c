@@ -16,7 +16,11 @@ static bool put(cJSON *object, const char *name, cJSON *value)
         return false;
     }
     if (cJSON_GetObjectItemCaseSensitive(object, name) != NULL) {
-        return cJSON_ReplaceItemInObjectCaseSensitive(object, name, value) != 0;
+        if (!cJSON_ReplaceItemInObjectCaseSensitive(object, name, value)) {
+            cJSON_Delete(value);
+            return false;
+        }
+        return value->string != NULL; /* cJSON does not look whether it could copy the name */
     }
     if (!cJSON_AddItemToObject(object, name, value)) {
         cJSON_Delete(value);

@@ -23,12 +23,16 @@ def assert_error(answer, status, code):
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/nope", "/device/d1", "/devices/d1/nope", "/twins", "/%00", "/../etc", "/" + "a/" * 50]
+    "path", ["/", "/nope", "/device/d1", "/devices/d1/nope", "/twins", "/../etc", "/" + "a/" * 50]
 )
 def test_an_unknown_resource_is_404(emulator, owner, path):
     answer = owner.get(path)
     assert_error(answer, 404, "GenericNotFound")
     assert "no resource" in refusals(emulator)[-1]
+
+
+def test_a_path_with_a_nul_is_400(owner):
+    assert_error(owner.get("/devices/a%00b"), 400, "ArgumentInvalid")
 
 
 # What the service has and the emulator has not yet: allowed first, then 501 by name.

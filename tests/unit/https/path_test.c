@@ -57,6 +57,15 @@ static void more_segments_than_any_route_has_are_refused(void **state)
     assert_int_equal(https_path_parse(STR("/1/2/3/4/5/6/7/8/9/10///"), &arena, &path), STATUS_OK);
 }
 
+static void a_nul_is_refused(void **state)
+{
+    (void)state;
+    CLEANUP(arena_finish) struct arena arena = ARENA_INIT(1 << 16);
+    struct https_path path;
+    assert_int_equal(https_path_parse(STR("/devices/a%00b"), &arena, &path), STATUS_INVALID);
+    assert_int_equal(https_path_parse(STR("/devices/a%2500b"), &arena, &path), STATUS_OK);
+}
+
 static void parse_tolerantly(void *ctx)
 {
     (void)ctx;
@@ -129,6 +138,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_spelling_of_a_path_gives_its_segments),
         cmocka_unit_test(more_segments_than_any_route_has_are_refused),
+        cmocka_unit_test(a_nul_is_refused),
         cmocka_unit_test(a_refused_allocation_leaves_the_path_alone),
         cmocka_unit_test(a_path_is_written_decoded),
         cmocka_unit_test(parameters_are_found_in_any_order_and_case),
