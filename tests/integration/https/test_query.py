@@ -61,6 +61,18 @@ def test_a_page_holds_100_unless_asked_otherwise(owner):
     assert len(more.json) == 101
 
 
+def test_a_page_holds_1000_at_most(owner):
+    for start in range(0, 1001, 91):
+        items = [{"id": f"d{n}", "importMode": "create"} for n in range(start, start + 91)]
+        assert owner.post("/devices", items).status == 200
+    text = "SELECT deviceId FROM devices"
+    first = query(owner, text, x_ms_max_item_count=5000)
+    assert len(first.json) == 1000
+    rest = query(owner, text, x_ms_continuation=first.headers[CONTINUATION])
+    assert len(rest.json) == 1
+    assert CONTINUATION not in rest.headers
+
+
 def test_a_twin_in_a_query_is_the_twin(fleet):
     assert rows(fleet, "SELECT * FROM devices")[1] == fleet.get("/twins/b").json
 
