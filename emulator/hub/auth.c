@@ -48,11 +48,11 @@ static const char *permission_name(unsigned permission)
     }
 }
 
-/* Is `prefix` the same path as `path`, or a whole-segment beginning of it? */
-static bool segments_start(struct str path, struct str prefix)
+/* Is `prefix` the same path as `whole`, or a beginning of it that ends with a segment? */
+static bool covers(struct str prefix, struct str whole)
 {
-    return str_starts(path, prefix) &&
-           (path.size == prefix.size || prefix.size == 0 || path.data[prefix.size] == '/');
+    return str_starts(whole, prefix) &&
+           (whole.size == prefix.size || prefix.size == 0 || whole.data[prefix.size] == '/');
 }
 
 static struct str without_trailing_slashes(struct str path)
@@ -67,8 +67,7 @@ static struct str without_trailing_slashes(struct str path)
  * token of a module is not one for its device (device protocol reference, 7.1). */
 static bool goes_on_below(struct str resource, struct str path)
 {
-    return segments_start(resource, path) &&
-           !str_starts(str_skip(resource, path.size), STR("/modules/"));
+    return covers(path, resource) && !str_starts(str_skip(resource, path.size), STR("/modules/"));
 }
 
 /* Does the token's resource cover `path` ("/devices/d1")? `longer_too` also takes a resource that
@@ -95,7 +94,7 @@ static bool resource_covers(const struct hub *hub, const struct sas_token *token
                     STR_ARG(host));
         return false;
     }
-    if (segments_start(path, rest) || (longer_too && goes_on_below(rest, path))) {
+    if (covers(rest, path) || (longer_too && goes_on_below(rest, path))) {
         return true;
     }
     problem_set(problem, PROBLEM_NO_OFFSET,

@@ -60,7 +60,12 @@ struct hub_link {
 };
 
 /* The one place where a failure of the machine becomes an answer: logs it, undoes the tick. */
-enum hub_code hub_fail(struct hub *hub, enum status status, struct problem *problem);
+void hub_note_failure(struct hub *hub, enum status status, struct problem *problem);
+static inline enum hub_code hub_fail(struct hub *hub, enum status status, struct problem *problem)
+{
+    hub_note_failure(hub, status, problem);
+    return HUB_SERVER_ERROR;
+}
 
 /* ---- names.c ---- */
 bool hub_answers_to(const struct hub *hub, struct str host);
@@ -70,7 +75,12 @@ bool hub_host_is_loopback(struct str bare);
 
 /* ---- identity.c ---- */
 /* What a key that leads nowhere is answered with. */
-enum hub_code hub_absent(struct identity_key key, struct problem *problem);
+void hub_describe_absent(struct identity_key key, struct problem *problem);
+static inline enum hub_code hub_absent(struct identity_key key, struct problem *problem)
+{
+    hub_describe_absent(key, problem);
+    return key.module.size > 0 ? HUB_MODULE_NOT_FOUND : HUB_DEVICE_NOT_FOUND;
+}
 bool hub_match_holds(const struct hub_match *match, struct str etag);
 /* The first version of a twin. */
 enum hub_code hub_new_twin(struct hub *hub, struct storage_identity *identity, const cJSON *tags,
@@ -78,7 +88,7 @@ enum hub_code hub_new_twin(struct hub *hub, struct storage_identity *identity, c
 int64_t hub_next_generation(struct hub *hub);
 bool hub_auth_from_name(struct str name, enum storage_auth *ret_auth);
 
-/* ---- twin.c, twin_merge.c, twin_rules.c ---- */
+/* ---- twin.c, twin_document.c, twin_merge.c, twin_rules.c, twin_section.c ---- */
 enum hub_section { HUB_SECTION_TAGS, HUB_SECTION_DESIRED, HUB_SECTION_REPORTED };
 
 /* Checks what a client wants to write: names, values, depth. Members named $metadata and $version
@@ -96,6 +106,19 @@ struct hub_stamp {
 /* Merges `patch` into `document`, keeping `metadata` in step; tags have none (NULL). False: no
  * memory. */
 bool hub_merge(cJSON *document, cJSON *metadata, const cJSON *patch, const struct hub_stamp *stamp);
+/* One section on its way from the stored texts to the new ones, which live in `arena`. */
+struct hub_section_write {
+    enum hub_section kind;
+    struct str *text;     /* in the twin */
+    struct str *metadata; /* in the twin; NULL: tags */
+    const cJSON *patch;   /* a JSON object that passed hub_section_check() */
+    bool replace;         /* the patch takes the section's place */
+    const struct hub_stamp *stamp;
+};
+/* The texts change only when all is well. */
+enum hub_code hub_section_write(struct hub *hub, const struct hub_section_write *write,
+                                struct arena *arena, struct problem *problem);
+
 /* The metadata of a patch alone, for change events. NULL: no memory. */
 cJSON *hub_stamp_tree(const cJSON *patch, const struct hub_stamp *stamp);
 /* Is it one of the members that clients send back unasked? */

@@ -248,13 +248,12 @@ bool hubs_commit(struct hubs *hubs)
     return all;
 }
 
-enum hub_code hub_fail(struct hub *hub, enum status status, struct problem *problem)
+void hub_note_failure(struct hub *hub, enum status status, struct problem *problem)
 {
     assert(status != STATUS_OK);
     LOG_ERROR("hub", "hub=%.*s %s", STR_ARG(hub->name), status_text(status));
     problem_set(problem, PROBLEM_NO_OFFSET, "the emulator itself failed: %s", status_text(status));
     hub->failed = true;
-    return HUB_SERVER_ERROR;
 }
 
 struct str hub_name(const struct hub *hub)

@@ -52,15 +52,14 @@ static enum hub_code check_key(struct identity_key key, struct problem *problem)
     return HUB_ARGUMENT_INVALID;
 }
 
-enum hub_code hub_absent(struct identity_key key, struct problem *problem)
+void hub_describe_absent(struct identity_key key, struct problem *problem)
 {
     if (key.module.size > 0) {
         problem_set(problem, PROBLEM_NO_OFFSET, "module '%.*s' on device '%.*s' is not registered",
                     STR_ARG(key.module), STR_ARG(key.device));
-        return HUB_MODULE_NOT_FOUND;
+        return;
     }
     problem_set(problem, PROBLEM_NO_OFFSET, "device '%.*s' is not registered", STR_ARG(key.device));
-    return HUB_DEVICE_NOT_FOUND;
 }
 
 bool hub_match_holds(const struct hub_match *match, struct str etag)
@@ -176,7 +175,7 @@ static enum hub_code set_keys(struct hub *hub, const struct hub_identity_desc *d
     if (identity->primary_key.size > 0) {
         return HUB_OK; /* an update that says nothing of keys keeps them */
     }
-    char *keys = ARENA_ARRAY(arena, char, 2 * RANDOM_KEY_SIZE);
+    char *keys = ARENA_ARRAY(arena, char, (size_t)2 * RANDOM_KEY_SIZE);
     if (keys == NULL) {
         return hub_fail(hub, STATUS_NO_MEMORY, problem);
     }

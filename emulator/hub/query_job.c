@@ -20,7 +20,7 @@ enum {
     GROUPS_MAX = 100000,
     GROUP_BYTES_MAX = 16 << 20,
     PAGE_SIZE_MAX = 64 << 20, /* bytes of one page: 1000 twins of the largest size and then some */
-    TOKEN_SIZE_MAX = 256,
+    TOKEN_SIZE_MAX = 512,
 };
 
 struct hub_query_job {
@@ -96,7 +96,7 @@ static bool token_read(struct str token, uint64_t text_hash, int64_t *ret_last_i
 
 static void token_write(const struct hub_query_job *job, struct buf *out)
 {
-    char text[TOKEN_SIZE_MAX];
+    char text[TOKEN_SIZE_MAX / 2]; /* base64 makes a third more of it */
     const int size = snprintf(text, sizeof(text), "1.%" PRIu64 ".%" PRId64 ".%" PRIu64,
                               job->text_hash, job->last_id, job->skipped + job->items);
     base64_append(out, str_of(text, (size_t)size));
@@ -107,7 +107,7 @@ static void token_write(const struct hub_query_job *job, struct buf *out)
 static void job_finish(struct hub_query_job *job, bool more)
 {
     buf_append_byte(&job->out, ']');
-    CLEANUP(buf_finish) struct buf token = BUF_INIT(2 * TOKEN_SIZE_MAX);
+    CLEANUP(buf_finish) struct buf token = BUF_INIT(TOKEN_SIZE_MAX);
     if (more) {
         token_write(job, &token);
     }

@@ -116,28 +116,36 @@ static bool read_section(const struct place *place, const cJSON *section, const 
 }
 
 /* Takes $metadata and $version out of a properties section, which is then the section itself. */
-static bool read_properties(const struct place *place, cJSON *properties, const char *name,
-                            enum hub_section kind, struct str *ret_text, struct str *ret_metadata,
-                            uint64_t *ret_version)
+struct properties {
+    enum hub_section kind;
+    const char *name;
+    struct str *text;
+    struct str *metadata;
+    uint64_t *version;
+};
+
+static bool read_properties(const struct place *place, const cJSON *parent,
+                            const struct properties *into)
 {
-    cJSON *section = json_member(properties, name);
+    const char *name = into->name;
+    cJSON *section = json_member(parent, name);
     if (section == NULL) {
         return true;
     }
     if (!cJSON_IsObject(section)) {
         return refuse(place, name, "an object");
     }
-    if (!read_whole(place, section, "$version", ret_version)) {
+    if (!read_whole(place, section, "$version", into->version)) {
         return false;
     }
     const cJSON *metadata = json_member(section, "$metadata");
     if (metadata != NULL &&
-        (!cJSON_IsObject(metadata) || !keep_json(place, metadata, "$metadata", ret_metadata))) {
+        (!cJSON_IsObject(metadata) || !keep_json(place, metadata, "$metadata", into->metadata))) {
         return refuse(place, "$metadata", "an object");
     }
     cJSON_DeleteItemFromObjectCaseSensitive(section, "$metadata");
     cJSON_DeleteItemFromObjectCaseSensitive(section, "$version");
-    return read_section(place, section, name, kind, ret_text);
+    return read_section(place, section, name, into->kind, into->text);
 }
 
 /* The wire's etags back to their counters: base64 of eight bytes, or of decimal digits. */
@@ -250,7 +258,7 @@ static bool read_system(const struct place *place, const cJSON *document,
 static bool read_documents(const struct place *place, cJSON *document,
                            struct storage_identity *identity)
 {
-    cJSON *properties = json_member(document, "properties");
+    const cJSON *properties = json_member(document, "properties");
     const cJSON *scopes = json_member(document, "parentScopes");
     const cJSON *configurations = json_member(document, "configurations");
     if (scopes != NULL && (!cJSON_IsArray(scopes) ||
@@ -262,12 +270,14 @@ static bool read_documents(const struct place *place, cJSON *document,
          !keep_json(place, configurations, "configurations", &identity->configurations))) {
         return refuse(place, "configurations", "an object");
     }
+    const struct properties desired = {HUB_SECTION_DESIRED, "desired", &identity->desired,
+                                       &identity->desired_metadata, &identity->desired_version};
+    const struct properties reported = {HUB_SECTION_REPORTED, "reported", &identity->reported,
+                                        &identity->reported_metadata, &identity->reported_version};
     return read_section(place, json_member(document, "tags"), "tags", HUB_SECTION_TAGS,
                         &identity->tags) &&
-           read_properties(place, properties, "desired", HUB_SECTION_DESIRED, &identity->desired,
-                           &identity->desired_metadata, &identity->desired_version) &&
-           read_properties(place, properties, "reported", HUB_SECTION_REPORTED, &identity->reported,
-                           &identity->reported_metadata, &identity->reported_version);
+           read_properties(place, properties, &desired) &&
+           read_properties(place, properties, &reported);
 }
 
 static bool read_identity(const struct place *place, cJSON *document, struct identity_key key,

@@ -1,130 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "base/json.h"
 #include "hub/hub_internal.h"
 
-enum { STORED_SECTION_MAX = 1 << 20 };
-
-/* ---- the documents, spliced from the stored texts ---- */
-
-void hub_twin_etag_append(struct buf *out, const struct storage_identity *identity)
-{
-    storage_twin_etag_append(out, identity->twin_etag);
-}
-
-void hub_append_versioned(struct buf *out, struct str object, struct str metadata, uint64_t version)
-{
-    assert(object.size >= 2 && object.data[0] == '{');
-    buf_append(out, object.data, object.size - 1);
-    if (object.size > 2) {
-        buf_append_byte(out, ',');
-    }
-    if (metadata.size > 0) {
-        buf_append_str(out, STR("\"$metadata\":"));
-        buf_append_str(out, metadata);
-        buf_append_byte(out, ',');
-    }
-    buf_append_format(out, "\"$version\":%" PRIu64 "}", version);
-}
-
-static void append_string_member(struct buf *out, const char *name, struct str value)
-{
-    buf_append_format(out, "\"%s\":", name);
-    json_append_string(out, value);
-    buf_append_byte(out, ',');
-}
-
-static void append_thumbprint(struct buf *out, const char *name, struct str value)
-{
-    buf_append_format(out, "\"%s\":", name);
-    if (value.size > 0) {
-        json_append_string(out, value);
-    } else {
-        buf_append_str(out, STR("null"));
-    }
-}
-
-static void append_head(struct buf *out, const struct storage_identity *twin)
-{
-    const bool module = twin->key.module.size > 0;
-    buf_append_byte(out, '{');
-    append_string_member(out, "deviceId", twin->key.device);
-    if (module) {
-        append_string_member(out, "moduleId", twin->key.module);
-    }
-    buf_append_str(out, STR("\"etag\":\""));
-    hub_twin_etag_append(out, twin);
-    buf_append_str(out, STR("\",\"deviceEtag\":\""));
-    hub_identity_etag_append(out, twin);
-    buf_append_format(out, "\",\"status\":\"%s\",", twin->enabled ? "enabled" : "disabled");
-    if (twin->status_reason.size > 0) {
-        append_string_member(out, "statusReason", twin->status_reason);
-    }
-    buf_append_str(out, STR("\"statusUpdateTime\":\""));
-    clock_append_iso(out, twin->status_updated_us);
-    buf_append_format(out, "\",\"connectionState\":\"%s\",\"lastActivityTime\":\"",
-                      twin->connected ? "Connected" : "Disconnected");
-    clock_append_iso(out, twin->last_activity_us);
-    buf_append_format(out, "\",\"cloudToDeviceMessageCount\":%" PRIu32 ",", twin->c2d_count);
-    append_string_member(out, "authenticationType", str_from(storage_auth_name(twin->auth)));
-    buf_append_str(out, STR("\"x509Thumbprint\":{"));
-    append_thumbprint(out, "primaryThumbprint", twin->primary_thumbprint);
-    buf_append_byte(out, ',');
-    append_thumbprint(out, "secondaryThumbprint", twin->secondary_thumbprint);
-    buf_append_str(out, STR("},"));
-    append_string_member(out, "modelId", twin->model_id);
-    buf_append_format(out, "\"version\":%" PRIu64 ",", twin->twin_version);
-}
-
-static void append_tail(struct buf *out, const struct storage_identity *twin)
-{
-    if (twin->key.module.size == 0) {
-        buf_append_format(out, ",\"capabilities\":{\"iotEdge\":%s}", twin->edge ? "true" : "false");
-    }
-    if (twin->device_scope.size > 0) {
-        buf_append_str(out, STR(",\"deviceScope\":"));
-        json_append_string(out, twin->device_scope);
-    }
-    if (twin->parent_scopes.size > 0) {
-        buf_append_str(out, STR(",\"parentScopes\":"));
-        buf_append_str(out, twin->parent_scopes);
-    }
-    if (twin->configurations.size > 2) {
-        buf_append_str(out, STR(",\"configurations\":"));
-        buf_append_str(out, twin->configurations);
-    }
-    buf_append_byte(out, '}');
-}
-
-void hub_twin_append(struct buf *out, const struct storage_identity *twin)
-{
-    append_head(out, twin);
-    if (twin->tags.size > 2) {
-        buf_append_str(out, STR("\"tags\":"));
-        buf_append_str(out, twin->tags);
-        buf_append_byte(out, ',');
-    }
-    buf_append_str(out, STR("\"properties\":{\"desired\":"));
-    hub_append_versioned(out, twin->desired, twin->desired_metadata, twin->desired_version);
-    buf_append_str(out, STR(",\"reported\":"));
-    hub_append_versioned(out, twin->reported, twin->reported_metadata, twin->reported_version);
-    buf_append_byte(out, '}');
-    append_tail(out, twin);
-}
-
-void hub_twin_device_append(struct buf *out, const struct storage_identity *twin)
-{
-    buf_append_str(out, STR("{\"desired\":"));
-    hub_append_versioned(out, twin->desired, STR_EMPTY, twin->desired_version);
-    buf_append_str(out, STR(",\"reported\":"));
-    hub_append_versioned(out, twin->reported, STR_EMPTY, twin->reported_version);
-    buf_append_byte(out, '}');
-}
-
-/* ---- reading and writing sections ---- */
+/* ---- reading ---- */
 
 static enum hub_code read_twin(struct hub *hub, struct identity_key key, struct arena *arena,
                                struct storage_identity **ret_twin, struct problem *problem)
@@ -149,69 +30,6 @@ enum hub_code hub_twin_get(struct hub *hub, struct identity_key key, struct aren
                            struct storage_identity **ret_twin, struct problem *problem)
 {
     return read_twin(hub, key, arena, ret_twin, problem);
-}
-
-/* Prints a tree into the arena. */
-static enum status keep_tree(const cJSON *tree, struct arena *arena, struct str *ret_text)
-{
-    CLEANUP(buf_finish) struct buf text = BUF_INIT(STORED_SECTION_MAX);
-    json_append_tree(&text, tree);
-    if (buf_status(&text) != STATUS_OK) {
-        return buf_status(&text);
-    }
-    const char *copy = arena_copy(arena, buf_str(&text));
-    if (copy == NULL) {
-        return STATUS_NO_MEMORY;
-    }
-    *ret_text = str_of(copy, text.size);
-    return STATUS_OK;
-}
-
-/* One section on its way from the stored texts to the new ones. */
-struct section {
-    enum hub_section kind;
-    struct str *text;     /* in the twin */
-    struct str *metadata; /* in the twin; NULL: tags */
-};
-
-/*
- * Applies `patch` to a section: merged into it, or in its place. The twin's texts change only when
- * all is well.
- */
-static enum hub_code write_section(struct hub *hub, const struct section *section,
-                                   const cJSON *patch, bool replace, const struct hub_stamp *stamp,
-                                   struct arena *arena, struct problem *problem)
-{
-    CLEANUP(json_destroyp) cJSON *document = NULL;
-    CLEANUP(json_destroyp) cJSON *metadata = NULL;
-    enum status status = json_parse(replace ? STR("{}") : *section->text, &document, NULL);
-    if (status == STATUS_OK && section->metadata != NULL) {
-        status = json_parse(replace ? STR("{}") : *section->metadata, &metadata, NULL);
-    }
-    if (status == STATUS_OK && !hub_merge(document, metadata, patch, stamp)) {
-        status = STATUS_NO_MEMORY;
-    }
-    if (status != STATUS_OK) {
-        return hub_fail(hub, status, problem);
-    }
-    const enum hub_code code = hub_section_check_size(document, section->kind, problem);
-    if (code != HUB_OK) {
-        return code;
-    }
-    struct str text;
-    struct str metadata_text = STR_EMPTY;
-    status = keep_tree(document, arena, &text);
-    if (status == STATUS_OK && metadata != NULL) {
-        status = keep_tree(metadata, arena, &metadata_text);
-    }
-    if (status != STATUS_OK) {
-        return hub_fail(hub, status, problem);
-    }
-    *section->text = text;
-    if (section->metadata != NULL) {
-        *section->metadata = metadata_text;
-    }
-    return HUB_OK;
 }
 
 static struct hub_stamp stamp_now(const struct hub *hub, uint64_t version)
@@ -253,18 +71,23 @@ enum hub_code hub_new_twin(struct hub *hub, struct storage_identity *identity, c
     struct hub_stamp stamp = {.version = 1};
     clock_text_iso(CLOCK_NEVER, stamp.time);
     if (code == HUB_OK && tags != NULL) {
-        const struct section section = {.kind = HUB_SECTION_TAGS, .text = &identity->tags};
+        const struct hub_section_write write = {.kind = HUB_SECTION_TAGS,
+                                                .text = &identity->tags,
+                                                .patch = tags,
+                                                .replace = true,
+                                                .stamp = &stamp};
         code = hub_section_check(tags, HUB_SECTION_TAGS, true, problem);
-        code = code != HUB_OK ? code
-                              : write_section(hub, &section, tags, true, &stamp, arena, problem);
+        code = code != HUB_OK ? code : hub_section_write(hub, &write, arena, problem);
     }
     if (code == HUB_OK && desired != NULL) {
-        const struct section section = {.kind = HUB_SECTION_DESIRED,
-                                        .text = &identity->desired,
-                                        .metadata = &identity->desired_metadata};
+        const struct hub_section_write write = {.kind = HUB_SECTION_DESIRED,
+                                                .text = &identity->desired,
+                                                .metadata = &identity->desired_metadata,
+                                                .patch = desired,
+                                                .replace = true,
+                                                .stamp = &stamp};
         code = hub_section_check(desired, HUB_SECTION_DESIRED, true, problem);
-        code = code != HUB_OK ? code
-                              : write_section(hub, &section, desired, true, &stamp, arena, problem);
+        code = code != HUB_OK ? code : hub_section_write(hub, &write, arena, problem);
     }
     return code;
 }
@@ -437,20 +260,26 @@ static enum hub_code write_twin(struct hub *hub, struct storage_identity *twin,
                                 const struct intent *tags, const struct intent *desired,
                                 struct arena *arena, struct problem *problem)
 {
-    const struct section tags_section = {.kind = HUB_SECTION_TAGS, .text = &twin->tags};
-    const struct section desired_section = {
-        .kind = HUB_SECTION_DESIRED, .text = &twin->desired, .metadata = &twin->desired_metadata};
     const struct hub_stamp stamp = stamp_now(hub, twin->desired_version + 1);
     unsigned sections = 0;
     enum hub_code code = HUB_OK;
     if (tags->write) {
-        code =
-            write_section(hub, &tags_section, tags->patch, tags->replace, &stamp, arena, problem);
+        const struct hub_section_write write = {.kind = HUB_SECTION_TAGS,
+                                                .text = &twin->tags,
+                                                .patch = tags->patch,
+                                                .replace = tags->replace,
+                                                .stamp = &stamp};
+        code = hub_section_write(hub, &write, arena, problem);
         sections |= STORAGE_TAGS;
     }
     if (code == HUB_OK && desired->write) {
-        code = write_section(hub, &desired_section, desired->patch, desired->replace, &stamp, arena,
-                             problem);
+        const struct hub_section_write write = {.kind = HUB_SECTION_DESIRED,
+                                                .text = &twin->desired,
+                                                .metadata = &twin->desired_metadata,
+                                                .patch = desired->patch,
+                                                .replace = desired->replace,
+                                                .stamp = &stamp};
+        code = hub_section_write(hub, &write, arena, problem);
         sections |= STORAGE_DESIRED;
         twin->desired_version++;
     }
@@ -525,10 +354,12 @@ static enum hub_code write_reported(struct hub *hub, struct storage_identity *tw
                                     struct problem *problem)
 {
     const struct hub_stamp stamp = stamp_now(hub, 0);
-    const struct section section = {.kind = HUB_SECTION_REPORTED,
-                                    .text = &twin->reported,
-                                    .metadata = &twin->reported_metadata};
-    const enum hub_code code = write_section(hub, &section, patch, false, &stamp, arena, problem);
+    const struct hub_section_write write = {.kind = HUB_SECTION_REPORTED,
+                                            .text = &twin->reported,
+                                            .metadata = &twin->reported_metadata,
+                                            .patch = patch,
+                                            .stamp = &stamp};
+    const enum hub_code code = hub_section_write(hub, &write, arena, problem);
     if (code != HUB_OK) {
         return code;
     }
