@@ -26,6 +26,7 @@ struct target {
     size_t page_size;
     sqlite3 *connection; /* the thread's own, opened at its first pass; nobody shares one */
     bool wanted;         /* a pass was asked for or is being made */
+    size_t pages;        /* of the log at the last commit */
     size_t done;         /* pages of the log that the last pass left copied */
 };
 
@@ -88,6 +89,14 @@ static struct target *next_wanted(struct checkpointer *checkpointer)
     return NULL;
 }
 
+/* Commits made during a pass may have left enough for another, and no commit may come to ask for
+ * it. A pass that copied nothing more is not made again. */
+static bool worth_another(const struct target *target, size_t done)
+{
+    return done > target->done && target->pages > done &&
+           (target->pages - done) * target->page_size >= REST_WORTH_A_PASS;
+}
+
 static void *work(void *ctx)
 {
     struct checkpointer *checkpointer = ctx;
@@ -101,8 +110,8 @@ static void *work(void *ctx)
         (void)pthread_mutex_unlock(&checkpointer->mutex);
         const size_t done = target_pass(target, checkpointer->sync_full);
         (void)pthread_mutex_lock(&checkpointer->mutex);
+        target->wanted = worth_another(target, done);
         target->done = done;
-        target->wanted = false;
     }
     (void)pthread_mutex_unlock(&checkpointer->mutex);
     for (size_t i = 0; i < checkpointer->count; i++) {
@@ -183,6 +192,7 @@ bool checkpointer_note(struct checkpointer *checkpointer, size_t index, size_t p
     if (pages < target->done) {
         target->done = 0; /* the log has started again */
     }
+    target->pages = pages;
     const size_t size = pages * target->page_size;
     const size_t rest = (pages - target->done) * target->page_size;
     const bool large = size > LOG_SIZE_MAX;
