@@ -71,7 +71,9 @@ static void idle_fired(void *ctx)
         session_refuse(session, HUB_INVALID_OPERATION, why.text);
         return;
     }
-    problem_set(&why, PROBLEM_NO_OFFSET, "nothing received for %lld s with a keep alive of %u s",
+    problem_set(&why, PROBLEM_NO_OFFSET, "%s %lld s with a keep alive of %u s",
+                session->held ? "the client did not read what it asked for in"
+                              : "nothing received for",
                 (long long)(silent_us / CLOCK_SECOND), session->keep_alive_s);
     session_end(session, why.text);
 }
@@ -250,11 +252,33 @@ static void handle_packet(struct session *session, const struct packet_frame *fr
     }
 }
 
+/* Who asks faster than he reads waits; what he is owed would grow without bound. */
+static bool hold(struct session *session)
+{
+    session->held = net_conn_unsent(session->conn) >= MQTT_OUTPUT_SIZE_HIGH;
+    if (session->held) {
+        net_conn_pause(session->conn, true);
+    }
+    return session->held;
+}
+
+static void drained(void *ctx)
+{
+    struct session *session = ctx;
+    if (session->held) {
+        session->held = false;
+        net_conn_pause(session->conn, false);
+    }
+}
+
 static size_t received(void *ctx, struct str data)
 {
     struct session *session = ctx;
     struct str left = data;
     while (session->state != SESSION_ENDING) {
+        if (hold(session)) {
+            return data.size - left.size;
+        }
         struct packet_frame frame;
         struct problem problem;
         const size_t size_max = session->state == SESSION_NEW ? MQTT_PACKET_SIZE_MAX_BEFORE_CONNECT
@@ -284,6 +308,7 @@ const struct net_protocol *mqtt_protocol(void)
         .opened = opened,
         .received = received,
         .closed = closed,
+        .drained = drained,
         .input_max = MQTT_PACKET_SIZE_MAX,
         .output_max = MQTT_OUTPUT_SIZE_MAX,
     };

@@ -20,8 +20,10 @@
 #define MQTT_FILTERS_PER_PACKET_MAX ((size_t)64)
 #define MQTT_SUBSCRIPTIONS_SIZE_MAX ((size_t)16 * 1024)
 
-/* What the hub sends and a client does not read. */
-#define MQTT_OUTPUT_SIZE_MAX ((size_t)2 * 1024 * 1024)
+/* What the hub sends and a client does not read. Above the first its packets wait until it has read
+ * all; only what the hub sends of its own accord can then still reach the second, which ends it. */
+#define MQTT_OUTPUT_SIZE_HIGH ((size_t)64 * 1024)
+#define MQTT_OUTPUT_SIZE_MAX  ((size_t)2 * 1024 * 1024)
 
 /* A device's twin as JSON text, or the words that refuse it. */
 #define MQTT_BODY_SIZE_MAX ((size_t)256 * 1024)

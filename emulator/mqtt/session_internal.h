@@ -59,6 +59,7 @@ struct session {
     int64_t idle_us;        /* the longest silence allowed */
     int64_t last_packet_us; /* on the hub's clock */
     uint16_t keep_alive_s;  /* as asked for */
+    bool held;              /* its packets wait until it has read what it asked for */
     struct timer expiry;    /* of the token */
 };
 

@@ -387,6 +387,11 @@ struct buf *net_conn_output(struct net_conn *conn)
     return &conn->output;
 }
 
+size_t net_conn_unsent(const struct net_conn *conn)
+{
+    return conn->output.size;
+}
+
 void net_conn_close(struct net_conn *conn, const char *why)
 {
     conn_mark(conn, why, true);

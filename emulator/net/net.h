@@ -121,6 +121,9 @@ void net_conn_close(struct net_conn *conn, const char *why);
 /* Closes with a TCP reset, dropping queued output. */
 void net_conn_reset(struct net_conn *conn, const char *why);
 
+/* Bytes of output that have not left yet. */
+size_t net_conn_unsent(const struct net_conn *conn);
+
 /* Stops and resumes reading: for back-pressure. What was received stays unread. */
 void net_conn_pause(struct net_conn *conn, bool paused);
 

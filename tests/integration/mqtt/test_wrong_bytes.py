@@ -273,6 +273,36 @@ def test_random_bytes_end_in_a_close_and_nothing_else(emulator, d1, witness, see
 # ---- too much, too fast, unread ----
 
 
+# Four thousand questions, whose answers are 16 MB.
+QUESTIONS = b"".join(packets.publish(f"$iothub/twin/GET/?$rid={i}") for i in range(4000))
+
+
+def with_large_twin(client, **connect):
+    """Connected, with a twin of 4 KB that it may ask for."""
+    client.connect(**connect).subscribe("$iothub/twin/res/#")
+    body = '{"a":"%s"}' % ("x" * 4096)
+    client.send(packets.publish("$iothub/twin/PATCH/properties/reported/?$rid=1", body))
+    client.publish()
+    return client
+
+
+def test_a_client_that_reads_late_misses_nothing(client, witness):
+    with_large_twin(client).send(QUESTIONS)
+    time.sleep(0.3)
+    witness.ping()
+    for number in range(4000):
+        assert client.publish()[0] == f"$iothub/twin/res/200/?$rid={number}"
+    client.ping()
+
+
+def test_a_client_that_never_reads_is_ended_by_its_keep_alive(client, witness, journal, log):
+    """Its later pings are not read either: what is kept for it stays bounded."""
+    with_large_twin(client, keep_alive_s=1).send(QUESTIONS)
+    client.send(packets.PINGREQ)
+    assert "did not read what it asked for" in journal.row("disconnected", "d1")["why"]
+    assert log.line("did not read what it asked for")
+
+
 def test_a_flood_of_small_packets_is_worked_off(client, witness, journal):
     client.connect()
     client.send(packets.read("c0 00") * 20000 + packets.publish(EVENTS, "end", packet_id=1))

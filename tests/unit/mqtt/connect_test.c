@@ -295,6 +295,52 @@ static void silence_beyond_one_and_a_half_keep_alives_ends_it(void **state)
     }
 }
 
+/* 64 KB of unread answers are 32,768 PINGRESPs. */
+static void who_does_not_read_is_not_read_from(void **state)
+{
+    (void)state;
+    enum { BURST = 1000, BURSTS = 33 };
+    struct net_conn *conn = fake_open();
+    fake_connect(conn, &FAKE_D1);
+    assert_string_equal(fake_output(conn), "CONNACK 0 0\n");
+    struct buf pings = BUF_INIT((size_t)BURST * 2);
+    for (size_t i = 0; i < BURST; i++) {
+        buf_append_str(&pings, STR("\xc0\x00"));
+    }
+    for (size_t i = 0; i < BURSTS; i++) {
+        assert_false(conn->paused);
+        fake_receive(conn, buf_str(&pings));
+    }
+    assert_true(conn->paused);
+    assert_int_equal(conn->output.size, MQTT_OUTPUT_SIZE_HIGH);
+    assert_int_equal(conn->input.size, (size_t)BURST * BURSTS * 2 - (size_t)MQTT_OUTPUT_SIZE_HIGH);
+    fake_drained(conn);
+    assert_false(conn->paused);
+    assert_int_equal(conn->input.size, 0);
+    assert_int_equal(conn->output.size, (size_t)BURST * BURSTS * 2 - MQTT_OUTPUT_SIZE_HIGH);
+    fake_closed(conn, "");
+    buf_finish(&pings);
+}
+
+static void who_never_reads_is_ended_by_his_keep_alive(void **state)
+{
+    (void)state;
+    struct fake_connect connect = FAKE_D1;
+    connect.keep_alive_s = 60;
+    struct net_conn *conn = fake_open();
+    fake_connect(conn, &connect);
+    while (!conn->paused) {
+        fake_receive(conn, STR("\xc0\x00\xc0\x00\xc0\x00\xc0\x00"));
+    }
+    fake_advance(90 * CLOCK_SECOND - 1);
+    assert_false(conn->closing);
+    fake_receive(conn, STR("\xc0\x00"));
+    fake_advance(1);
+    assert_true(conn->closing);
+    assert_non_null(strstr(conn->why, "the client did not read what it asked for in 90 s"));
+    fake_closed(conn, "");
+}
+
 static void the_token_ends_the_connection_after_its_grace(void **state)
 {
     (void)state;
@@ -440,6 +486,8 @@ int main(void)
         SESSION_TEST(before_connect_packets_are_small),
         SESSION_TEST(without_connect_the_connection_ends_after_60_s),
         SESSION_TEST(silence_beyond_one_and_a_half_keep_alives_ends_it),
+        SESSION_TEST(who_does_not_read_is_not_read_from),
+        SESSION_TEST(who_never_reads_is_ended_by_his_keep_alive),
         SESSION_TEST(the_token_ends_the_connection_after_its_grace),
         SESSION_TEST(a_client_that_takes_nothing_is_reset_at_the_end),
         SESSION_TEST(a_second_connection_takes_over_and_the_first_leaves_its_will),

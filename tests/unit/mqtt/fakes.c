@@ -67,9 +67,19 @@ struct net_conn *fake_open(void)
 void fake_receive(struct net_conn *conn, struct str bytes)
 {
     buf_append_str(&conn->input, bytes);
+    if (conn->paused) {
+        return;
+    }
     const size_t taken = mqtt_protocol()->received(conn->session, buf_str(&conn->input));
     assert_true(taken <= conn->input.size);
     buf_consume(&conn->input, taken);
+}
+
+void fake_drained(struct net_conn *conn)
+{
+    buf_clear(&conn->output);
+    mqtt_protocol()->drained(conn->session);
+    fake_receive(conn, STR_EMPTY);
 }
 
 void fake_closed(struct net_conn *conn, const char *why)
@@ -116,6 +126,16 @@ bool net_conn_client_certificate(const struct net_conn *conn,
 struct buf *net_conn_output(struct net_conn *conn)
 {
     return &conn->output;
+}
+
+size_t net_conn_unsent(const struct net_conn *conn)
+{
+    return conn->output.size;
+}
+
+void net_conn_pause(struct net_conn *conn, bool paused)
+{
+    conn->paused = paused;
 }
 
 void net_conn_close(struct net_conn *conn, const char *why)

@@ -24,6 +24,7 @@ struct net_conn {
     struct buf output;
     bool closing;
     bool was_reset;
+    bool paused;
     char why[PROBLEM_TEXT_SIZE];
     const struct net_client_certificate *certificate; /* NULL: none */
 };
@@ -56,7 +57,8 @@ int fake_teardown(void **state);
 struct net_conn *fake_open(void);
 void fake_receive(struct net_conn *conn, struct str bytes);
 void fake_closed(struct net_conn *conn, const char *why); /* by the peer; frees it */
-const char *fake_output(struct net_conn *conn);           /* what came since the last call */
+void fake_drained(struct net_conn *conn); /* the client has read all; what waited is offered */
+const char *fake_output(struct net_conn *conn); /* what came since the last call */
 
 /* ---- the hub ---- */
 const char *fake_log(void); /* since the last call */
