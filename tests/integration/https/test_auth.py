@@ -50,7 +50,7 @@ def test_03_a_signature_with_another_last_byte_is_401(emulator):
     policy = emulator.policies["iothubowner"]
     token = sas.token(policy.primary_key, emulator.host, "iothubowner")
     signature = re.search("sig=([^&]+)%3D", token).group(1)
-    changed = signature[:-1] + ("A" if signature[-1] != "A" else "B")
+    changed = signature[:-1] + ("A" if signature[-1] != "A" else "E")
     with with_token(emulator, token.replace(signature, changed)) as client:
         assert_unauthorized(client.get("/devices"))
     assert "signature" in refusals(emulator)[-1]
