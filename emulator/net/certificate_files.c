@@ -64,7 +64,7 @@ enum status certificate_directory_lock(const char *directory, int *ret_fd, struc
     return STATUS_OK;
 }
 
-void certificate_directory_unlockp(int *fd)
+void certificate_directory_unlockp(const int *fd)
 {
     if (*fd >= 0) {
         close(*fd); /* and with it goes the lock */

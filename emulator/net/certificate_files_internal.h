@@ -9,12 +9,13 @@
 #include "base/buf.h"
 #include "base/status.h"
 
-#define CERTIFICATE_FILE_SIZE_MAX (4U * 1024 * 1024) /* a bundle of all public roots is 220 KiB */
+#define CERTIFICATE_FILE_SIZE_MAX                                                                  \
+    ((size_t)4 * 1024 * 1024) /* a bundle of all public roots is 220 KiB */
 
 /* Makes the directory and its parents where missing, and waits for the lock on it. */
 MUST_CHECK enum status certificate_directory_lock(const char *directory, int *ret_fd,
                                                   struct problem *problem);
-void certificate_directory_unlockp(int *fd); /* for CLEANUP; -1 is allowed */
+void certificate_directory_unlockp(const int *fd); /* for CLEANUP; -1 is allowed */
 
 /* Appends the file's bytes. STATUS_UNAVAILABLE when there is no such file. `directory_fd` may be
  * AT_FDCWD. */

@@ -43,20 +43,14 @@ static enum status openssl_problem(struct problem *problem, const char *what)
 
 /* ---- reading ---- */
 
-/* Never asks at the terminal: a key with a pass phrase is a key we cannot use. */
-static int no_pass_phrase(char *out, int size, int writing, void *ctx)
-{
-    (void)out;
-    (void)size;
-    (void)writing;
-    (void)ctx;
-    return -1;
-}
+/* Given as the pass phrase, so that OpenSSL never asks for one at the terminal: a key that has one
+ * is a key we cannot use. */
+static char no_pass_phrase[] = "";
 
 static EVP_PKEY *key_from_pem(struct str pem)
 {
     BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.size);
-    EVP_PKEY *key = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, no_pass_phrase, NULL);
+    EVP_PKEY *key = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, NULL, no_pass_phrase);
     BIO_free(bio);
     return key;
 }
@@ -64,7 +58,7 @@ static EVP_PKEY *key_from_pem(struct str pem)
 static X509 *certificate_from_pem(struct str pem)
 {
     BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.size);
-    X509 *certificate = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, no_pass_phrase, NULL);
+    X509 *certificate = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, NULL, no_pass_phrase);
     BIO_free(bio);
     return certificate;
 }
@@ -198,10 +192,22 @@ static enum status ca_make(const struct making *making, struct identity *ca)
     return STATUS_OK;
 }
 
+/* A new certificate goes on with the old one's key, if that is whole: making one takes RSA a while,
+ * and who has pinned it need not be told. */
+static EVP_PKEY *leaf_key(enum certificate_kind kind, const struct identity *before)
+{
+    if (before->key != NULL && before->certificate != NULL &&
+        X509_check_private_key(before->certificate, before->key) == 1) {
+        EVP_PKEY_up_ref(before->key);
+        return before->key;
+    }
+    return certificate_key_make(kind);
+}
+
 static enum status leaf_make(const struct making *making, enum certificate_kind kind,
                              const struct identity *ca, struct identity *leaf)
 {
-    struct identity made = {.key = certificate_key_make(kind)};
+    struct identity made = {.key = leaf_key(kind, leaf)};
     if (made.key != NULL) {
         made.certificate =
             certificate_issue_leaf(kind, made.key, ca, making->names, making->now_us);

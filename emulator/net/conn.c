@@ -160,29 +160,34 @@ void conn_arm(struct net_conn *conn)
 
 /* ---- from accept() to close() ---- */
 
-static void address_text(const struct sockaddr_storage *address, char out[NET_ADDRESS_SIZE])
+union address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
+
+static void address_text(const union address *address, char out[NET_ADDRESS_SIZE])
 {
     char host[INET6_ADDRSTRLEN] = "?";
-    if (address->ss_family == AF_INET6) {
-        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
-        inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof(host));
-        snprintf(out, NET_ADDRESS_SIZE, "[%s]:%u", host, (unsigned)ntohs(v6->sin6_port));
+    if (address->any.sa_family == AF_INET6) {
+        inet_ntop(AF_INET6, &address->v6.sin6_addr, host, sizeof(host));
+        snprintf(out, NET_ADDRESS_SIZE, "[%s]:%u", host, (unsigned)ntohs(address->v6.sin6_port));
         return;
     }
-    const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
-    inet_ntop(AF_INET, &v4->sin_addr, host, sizeof(host));
-    snprintf(out, NET_ADDRESS_SIZE, "%s:%u", host, (unsigned)ntohs(v4->sin_port));
+    inet_ntop(AF_INET, &address->v4.sin_addr, host, sizeof(host));
+    snprintf(out, NET_ADDRESS_SIZE, "%s:%u", host, (unsigned)ntohs(address->v4.sin_port));
 }
 
 static void addresses_read(struct net_conn *conn)
 {
-    struct sockaddr_storage address = {0};
+    union address address;
+    memset(&address, 0, sizeof(address));
     socklen_t size = sizeof(address);
-    if (getpeername(conn->fd, (struct sockaddr *)&address, &size) == 0) {
+    if (getpeername(conn->fd, &address.any, &size) == 0) {
         address_text(&address, conn->peer);
     }
     size = sizeof(address);
-    if (getsockname(conn->fd, (struct sockaddr *)&address, &size) == 0) {
+    if (getsockname(conn->fd, &address.any, &size) == 0) {
         address_text(&address, conn->local);
     }
 }

@@ -240,6 +240,7 @@ static enum MHD_Result exchange_body(struct http_exchange *exchange, const char 
     return MHD_YES;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the eight parameters are libmicrohttpd's */
 enum MHD_Result exchange_continue(void *server, struct MHD_Connection *connection, const char *url,
                                   const char *method, const char *version, const char *data,
                                   size_t *data_size, void **context)

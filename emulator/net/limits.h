@@ -3,10 +3,12 @@
 #define NET_LIMITS_H
 
 /* Every limit of net/, in one place. Times are of the real clock. */
+#include <stddef.h>
+#include <stdint.h>
 
-#define NET_SCRATCH_SIZE     (64U * 1024)  /* one read */
-#define NET_READ_PER_TICK    (256U * 1024) /* what one connection may bring into one tick */
-#define NET_ADDRESS_SIZE     56U           /* "[" an IPv6 address "]:65535" and a NUL */
+#define NET_SCRATCH_SIZE     ((size_t)64 * 1024)  /* one read */
+#define NET_READ_PER_TICK    ((size_t)256 * 1024) /* what one connection may bring into one tick */
+#define NET_ADDRESS_SIZE     56U                  /* "[" an IPv6 address "]:65535" and a NUL */
 #define NET_BACKLOG          4096
 #define NET_ACCEPT_PER_EVENT 64
 
@@ -16,21 +18,27 @@
 #define NET_STRANGER_US   INT64_C(1000000)
 #define NET_STRANGER_SIZE 16U
 /* For the last output to leave, and then for the peer to notice. */
-#define NET_FLUSH_US          INT64_C(5000000)
-#define NET_LINGER_US         INT64_C(2000000)
-#define NET_LINGER_SIZE       (4U * 1024 * 1024)
-#define NET_SWEEP_MS          50U
-#define NET_STOP_US           INT64_C(300000)
-#define NET_NO_FILES_MS       100U
-#define NET_NO_FILES_LOG_US   INT64_C(10000000)
+#define NET_FLUSH_US    INT64_C(5000000)
+#define NET_LINGER_US   INT64_C(2000000)
+#define NET_LINGER_SIZE ((size_t)4 * 1024 * 1024)
+#define NET_SWEEP_MS    50U
+#define NET_STOP_US     INT64_C(300000)
 
-#define HTTP_MEMORY_MAX       (64U * 1024) /* libmicrohttpd's per connection: head and buffers */
-#define HTTP_MEMORY_INCREMENT (16U * 1024)
-#define HTTP_IDLE_S           120U
-#define HTTP_ARENA_MAX        (8U * 1024 * 1024)
-#define HTTP_ANSWER_MAX       (64U * 1024 * 1024)
-#define HTTP_INPUT_MAX        (256U * 1024) /* unread while libmicrohttpd is busy */
-#define HTTP_OUTPUT_HIGH      (256U * 1024) /* no more is fetched from libmicrohttpd above this */
-#define HTTP_DISCARD_MAX      (16U * 1024 * 1024) /* of a body that is too large, before hanging up */
+/* Out of descriptors: how long to wait, and how often to say so. */
+#define NET_NO_FILES_MS     100U
+#define NET_NO_FILES_LOG_US INT64_C(10000000)
+
+#define HTTP_IDLE_S         120U
+#define HTTP_ARENA_MAX      ((size_t)8 * 1024 * 1024)
+/* libmicrohttpd's memory per connection: the head and its buffers. */
+#define HTTP_MEMORY_MAX       ((size_t)64 * 1024)
+#define HTTP_MEMORY_INCREMENT ((size_t)16 * 1024)
+#define HTTP_ANSWER_MAX       ((size_t)64 * 1024 * 1024)
+/* Unread while libmicrohttpd is busy. */
+#define HTTP_INPUT_MAX ((size_t)256 * 1024)
+/* Above this nothing more is fetched from libmicrohttpd. */
+#define HTTP_OUTPUT_HIGH ((size_t)256 * 1024)
+/* What is thrown away of a body that is too large, before hanging up. */
+#define HTTP_DISCARD_MAX ((size_t)16 * 1024 * 1024)
 
 #endif

@@ -11,12 +11,13 @@
 #include "base/log.h"
 #include "net/net_internal.h"
 
-struct address {
-    struct sockaddr_storage storage;
-    socklen_t size;
+union address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
 };
 
-static bool address_parse(struct str text, uint16_t port, struct address *ret_address)
+static bool address_parse(struct str text, uint16_t port, union address *ret_address)
 {
     char host[INET6_ADDRSTRLEN];
     if (text.size >= sizeof(host)) {
@@ -24,22 +25,24 @@ static bool address_parse(struct str text, uint16_t port, struct address *ret_ad
     }
     memcpy(host, text.data, text.size);
     host[text.size] = '\0';
-    struct address address = {0};
-    struct sockaddr_in *v4 = (struct sockaddr_in *)&address.storage;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&address.storage;
-    if (inet_pton(AF_INET, host, &v4->sin_addr) == 1) {
-        v4->sin_family = AF_INET;
-        v4->sin_port = htons(port);
-        address.size = sizeof(*v4);
-    } else if (inet_pton(AF_INET6, host, &v6->sin6_addr) == 1) {
-        v6->sin6_family = AF_INET6;
-        v6->sin6_port = htons(port);
-        address.size = sizeof(*v6);
+    union address address;
+    memset(&address, 0, sizeof(address));
+    if (inet_pton(AF_INET, host, &address.v4.sin_addr) == 1) {
+        address.v4.sin_family = AF_INET;
+        address.v4.sin_port = htons(port);
+    } else if (inet_pton(AF_INET6, host, &address.v6.sin6_addr) == 1) {
+        address.v6.sin6_family = AF_INET6;
+        address.v6.sin6_port = htons(port);
     } else {
         return false;
     }
     *ret_address = address;
     return true;
+}
+
+static socklen_t address_size(const union address *address)
+{
+    return address->any.sa_family == AF_INET6 ? sizeof(address->v6) : sizeof(address->v4);
 }
 
 /* ---- running out of descriptors ---- */
@@ -122,9 +125,9 @@ static void accept_ready(uv_poll_t *poll, int status, int events)
 
 /* ---- listening ---- */
 
-static int socket_open(const struct address *address)
+static int socket_open(const union address *address)
 {
-    const int family = address->storage.ss_family;
+    const int family = address->any.sa_family;
     const int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
         return -1;
@@ -132,8 +135,7 @@ static int socket_open(const struct address *address)
     const int on = 1;
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
         (family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) != 0) ||
-        bind(fd, (const struct sockaddr *)&address->storage, address->size) != 0 ||
-        listen(fd, NET_BACKLOG) != 0) {
+        bind(fd, &address->any, address_size(address)) != 0 || listen(fd, NET_BACKLOG) != 0) {
         const int error_number = errno;
         close(fd);
         errno = error_number;
@@ -170,19 +172,19 @@ static enum status listen_problem(const struct net_listener_config *config, int 
 
 static uint16_t socket_port(int fd)
 {
-    struct sockaddr_storage address = {0};
+    union address address;
+    memset(&address, 0, sizeof(address));
     socklen_t size = sizeof(address);
-    if (getsockname(fd, (struct sockaddr *)&address, &size) != 0) {
+    if (getsockname(fd, &address.any, &size) != 0) {
         return 0;
     }
-    return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
-                                               : ((struct sockaddr_in *)&address)->sin_port);
+    return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
 }
 
 enum status net_listen(struct net *net, const struct net_listener_config *config,
                        uint16_t *ret_port, struct problem *problem)
 {
-    struct address address;
+    union address address;
     if (!address_parse(config->address, config->port, &address)) {
         problem_set(problem, PROBLEM_NO_OFFSET, "\"%.*s\" is no IP address",
                     STR_ARG(config->address));

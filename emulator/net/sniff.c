@@ -60,7 +60,7 @@ const char *sniffed_text(enum sniffed what)
     case SNIFFED_GARBAGE:
         break;
     }
-    return "nothing known";
+    return "something unknown";
 }
 
 /* The start of the listeners' protocol names that such a peer is looking for. */
