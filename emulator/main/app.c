@@ -149,7 +149,7 @@ static enum status make_hub(struct app *app, struct problem *problem)
         .policies = app->policies,
         .random = app->random,
         .clock = CLOCK_SYSTEM,
-        .settings = hub_settings_default(),
+        .settings = app->options.settings,
     };
     enum status status = hubs_create(&app->hubs);
     if (status == STATUS_OK) {

@@ -38,6 +38,11 @@ static const char help[] =
     "  --ready-file FILE     written, whole, once everything is up\n"
     "  --log-level LEVEL     error, warn, info (the default) or debug\n"
     "  --random-seed N       repeatable ids and keys\n"
+    "  --set NAME=N          behaviour that the service does not document (repeatable):\n"
+    "                        token-skew-s         a token counts this long after its expiry, 300\n"
+    "                        token-close-grace-s  and its connection is closed after this, 600\n"
+    "                        subscriptions-max    of a connection, 0: no limit (the default)\n"
+    "                        methods-in-flight    calls to one device at a time, 100\n"
     "  --check-ready         ask the running emulator's /readyz and exit 0 or 1\n"
     "  --version, --help\n";
 
@@ -78,6 +83,31 @@ static bool read_random_seed(struct options *options, const char *value)
 {
     options->random_seed_given = true;
     return str_to_u64(str_from(value), &options->random_seed);
+}
+
+static bool read_setting(struct options *options, const char *value)
+{
+    enum { SETTING_MAX = 1000000000 };
+    struct str name;
+    struct str number_text;
+    uint64_t number = 0;
+    if (!str_cut(str_from(value), '=', &name, &number_text) || !str_to_u64(number_text, &number) ||
+        number > SETTING_MAX) {
+        return false;
+    }
+    struct hub_settings *settings = &options->settings;
+    if (str_equal(name, STR("token-skew-s"))) {
+        settings->token_skew_s = (int64_t)number;
+    } else if (str_equal(name, STR("token-close-grace-s"))) {
+        settings->token_close_grace_s = (int64_t)number;
+    } else if (str_equal(name, STR("subscriptions-max"))) {
+        settings->subscriptions_max = (size_t)number;
+    } else if (str_equal(name, STR("methods-in-flight"))) {
+        settings->methods_in_flight_max = (size_t)number;
+    } else {
+        return false;
+    }
+    return true;
 }
 
 static bool read_ports(struct options *options, const char *name, const char *value,
@@ -147,6 +177,9 @@ static bool read_others(struct options *options, const char *name, const char *v
     if (strcmp(name, "--random-seed") == 0) {
         return read_random_seed(options, value);
     }
+    if (strcmp(name, "--set") == 0) {
+        return read_setting(options, value);
+    }
     if (strcmp(name, "--log-level") == 0) {
         return log_level_from_text(str_from(value), &options->log_level);
     }
@@ -209,6 +242,7 @@ enum status options_parse(int argc, char **argv, struct options *ret_options,
         .amqp_plain = {.port = AMQP_PLAIN_PORT},
         .control = {.port = CONTROL_PORT},
         .log_level = LOG_LEVEL_INFO,
+        .settings = hub_settings_default(),
     };
     for (int i = 1; i < argc; i++) {
         if (read_flag(&options, argv[i])) {

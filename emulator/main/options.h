@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "base/str.h"
+#include "hub/hub.h"
 
 enum { OPTIONS_NAMES_MAX = 32 };
 
@@ -36,6 +37,7 @@ struct options {
     bool sync_full;
     const char *ready_file;
     enum log_level log_level;
+    struct hub_settings settings;
     bool random_seed_given;
     uint64_t random_seed;
 };

@@ -133,10 +133,29 @@ def test_26_no_keep_alive_is_no_hurry(dial, d1):
 
 
 def test_a_connection_outlives_its_token_by_the_grace(dial, d1):
-    """Ten minutes after `se` it is closed, which only a clock of the hub's own could show here."""
+    """By default it is closed ten minutes after `se`; the next test sets another grace."""
     client = dial().connect(password=packets.token_for("d1", lifetime_s=1))
     time.sleep(1.2)
     client.ping()
+
+
+def test_a_connection_ends_with_its_token_when_the_grace_is_over(emulator_factory):
+    emulator = emulator_factory(
+        "--memory", "--set", "token-close-grace-s=1", "--set", "token-skew-s=0"
+    )
+    with rest.service(emulator) as owner:
+        register(owner, "d1")
+    journal = Journal(emulator)
+    token = packets.token_for("d1", lifetime_s=1)
+    client = MqttClient(emulator).connect(password=token, will=(EVENTS, "gone"))
+    client.ping()
+    client.expect_closed()
+    assert "token" in journal.row("disconnected", "d1")["why"]
+    assert_will(journal.row("telemetry", "d1"))
+    again = MqttClient(emulator)
+    again.connect(password=token, expect="20 02 00 05")
+    again.expect_closed()
+    assert "the token expired" in journal.row("refused", "d1")["why"]
 
 
 # ---- the emulator ends ----
