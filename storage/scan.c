@@ -3,9 +3,8 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "base/base64.h"
-#include "base/clock.h"
 #include "query/query.h"
+#include "storage/attributes_internal.h"
 #include "storage/storage_internal.h"
 
 /*
@@ -18,62 +17,6 @@
 enum {
     KEYS_MAX = 4096, /* collecting them takes about a millisecond; more are scanned for */
     SQL_SIZE_MAX = 8192,
-    ETAG_SIZE_MAX = 32,
-};
-
-/* How a column becomes the value of an attribute. */
-enum form {
-    FORM_NONE, /* twins do not have it */
-    FORM_TEXT,
-    FORM_TEXT_IF_ANY,  /* empty or NULL: the document has no such member */
-    FORM_TEXT_OR_NULL, /* JSON's null */
-    FORM_NUMBER,
-    FORM_BOOLEAN_IF_ANY,
-    FORM_TIME,
-    FORM_ETAG,
-    FORM_TWIN_ETAG,
-    FORM_STATUS,
-    FORM_CONNECTION,
-    FORM_AUTH,
-    FORM_JSON,
-    FORM_OBJECT_IF_ANY, /* "{}" is not shown */
-};
-
-/* Query language reference, 2.2 and 2.3. */
-static const struct {
-    const char *column;
-    enum form form;
-} sources[QUERY_ATTRIBUTE_COUNT] = {
-    [QUERY_DEVICE_ID] = {"device_id", FORM_TEXT},
-    [QUERY_MODULE_ID] = {"module_id", FORM_TEXT_IF_ANY},
-    [QUERY_ETAG] = {"twin_etag", FORM_TWIN_ETAG},
-    [QUERY_DEVICE_ETAG] = {"etag", FORM_ETAG},
-    [QUERY_VERSION] = {"twin_version", FORM_NUMBER},
-    [QUERY_STATUS] = {"enabled", FORM_STATUS},
-    [QUERY_STATUS_REASON] = {"status_reason", FORM_TEXT_IF_ANY},
-    [QUERY_STATUS_UPDATE_TIME] = {"status_updated_us", FORM_TIME},
-    [QUERY_CONNECTION_STATE] = {"connected", FORM_CONNECTION},
-    [QUERY_LAST_ACTIVITY_TIME] = {"last_activity_us", FORM_TIME},
-    [QUERY_C2D_MESSAGE_COUNT] = {"c2d_count", FORM_NUMBER},
-    [QUERY_AUTHENTICATION_TYPE] = {"auth", FORM_AUTH},
-    [QUERY_PRIMARY_THUMBPRINT] = {"primary_thumbprint", FORM_TEXT_OR_NULL},
-    [QUERY_SECONDARY_THUMBPRINT] = {"secondary_thumbprint", FORM_TEXT_OR_NULL},
-    [QUERY_MODEL_ID] = {"model_id", FORM_TEXT},
-    [QUERY_IOT_EDGE] = {"iif(module_id = '', edge, NULL)", FORM_BOOLEAN_IF_ANY},
-    [QUERY_DEVICE_SCOPE] = {"device_scope", FORM_TEXT_IF_ANY},
-    [QUERY_PARENT_SCOPES] = {"parent_scopes", FORM_JSON},
-    [QUERY_CONFIGURATIONS] = {"configurations", FORM_OBJECT_IF_ANY},
-    [QUERY_TAGS] = {"tags", FORM_OBJECT_IF_ANY},
-    [QUERY_DESIRED] = {"desired", FORM_JSON},
-    [QUERY_REPORTED] = {"reported", FORM_JSON},
-    [QUERY_DESIRED_METADATA] = {"(SELECT m.desired FROM metadata AS m"
-                                " WHERE m.identity = identity.id)",
-                                FORM_JSON},
-    [QUERY_REPORTED_METADATA] = {"(SELECT m.reported FROM metadata AS m"
-                                 " WHERE m.identity = identity.id)",
-                                 FORM_JSON},
-    [QUERY_DESIRED_VERSION] = {"desired_version", FORM_NUMBER},
-    [QUERY_REPORTED_VERSION] = {"reported_version", FORM_NUMBER},
 };
 
 /* Some attributes of a record, fetched together. */
@@ -88,8 +31,9 @@ struct storage_scan {
     const struct query *query;
     const char *access;
     struct query_row *row;
-    struct reader where;  /* what WHERE needs; without WHERE, what SELECT needs */
-    struct reader select; /* what SELECT needs besides, of a row that passed */
+    struct attribute_maker maker; /* of the row */
+    struct reader where;          /* what WHERE needs; without WHERE, what SELECT needs */
+    struct reader select;         /* what SELECT needs besides, of a row that passed */
 
     bool by_key;
     struct buf ids; /* by key: int64_t, ascending */
@@ -99,124 +43,38 @@ struct storage_scan {
     bool ended;
     int64_t id; /* the last row read */
     uint64_t rows_read;
-
-    /* What the attributes of the current row that are made here point into. */
-    char times[2][CLOCK_TEXT_SIZE];
-    struct buf etag, twin_etag;
 };
-
-/* ---- one row's attributes ---- */
-
-static char *time_text(struct storage_scan *scan, enum query_attribute attribute)
-{
-    return scan->times[attribute == QUERY_LAST_ACTIVITY_TIME];
-}
-
-static void give(struct storage_scan *scan, enum query_attribute attribute,
-                 struct query_value value)
-{
-    query_row_set(scan->row, attribute, value);
-}
-
-static void give_text(struct storage_scan *scan, enum query_attribute attribute, struct str text)
-{
-    const enum form form = sources[attribute].form;
-    if (text.size > 0 || form == FORM_TEXT) {
-        give(scan, attribute, query_string(text.data == NULL ? STR_EMPTY : text));
-    } else if (form == FORM_TEXT_OR_NULL) {
-        give(scan, attribute, query_null());
-    }
-}
-
-static enum status give_json(struct storage_scan *scan, enum query_attribute attribute,
-                             struct str json)
-{
-    const size_t nothing = sources[attribute].form == FORM_OBJECT_IF_ANY ? 2 : 0;
-    return json.size <= nothing ? STATUS_OK : query_row_scan(scan->row, attribute, json);
-}
-
-static enum status give_etag(struct storage_scan *scan, enum query_attribute attribute,
-                             struct buf *text, uint64_t etag)
-{
-    buf_clear(text);
-    if (attribute == QUERY_ETAG) {
-        storage_twin_etag_append(text, etag);
-    } else {
-        storage_etag_append(text, etag);
-    }
-    give(scan, attribute, query_string(buf_str(text)));
-    return buf_status(text);
-}
-
-/* Gives the next column of the reader's row. */
-static enum status give_column(struct storage_scan *scan, struct statement *s,
-                               enum query_attribute attribute)
-{
-    switch (sources[attribute].form) {
-    case FORM_NONE:
-        break;
-    case FORM_TEXT:
-    case FORM_TEXT_IF_ANY:
-    case FORM_TEXT_OR_NULL:
-        give_text(scan, attribute, read_str(s));
-        break;
-    case FORM_NUMBER:
-        give(scan, attribute, query_number((double)read_u64(s)));
-        break;
-    case FORM_BOOLEAN_IF_ANY:
-        if (!read_null(s)) {
-            give(scan, attribute, query_boolean(read_bool(s)));
-        }
-        break;
-    case FORM_TIME:
-        clock_text_iso(read_i64(s), time_text(scan, attribute));
-        give(scan, attribute, query_string(str_from(time_text(scan, attribute))));
-        break;
-    case FORM_ETAG:
-        return give_etag(scan, attribute, &scan->etag, read_u64(s));
-    case FORM_TWIN_ETAG:
-        return give_etag(scan, attribute, &scan->twin_etag, read_u64(s));
-    case FORM_STATUS:
-        give(scan, attribute, query_string(read_bool(s) ? STR("enabled") : STR("disabled")));
-        break;
-    case FORM_CONNECTION:
-        give(scan, attribute, query_string(read_bool(s) ? STR("Connected") : STR("Disconnected")));
-        break;
-    case FORM_AUTH:
-        give(scan, attribute,
-             query_string(str_from(storage_auth_name((enum storage_auth)read_i64(s)))));
-        break;
-    case FORM_JSON:
-    case FORM_OBJECT_IF_ANY:
-        return give_json(scan, attribute, read_str(s));
-    }
-    return STATUS_OK;
-}
 
 /* Gives all attributes of the row on which the reader's statement stands, whose id was read. */
 static enum status give_all(struct storage_scan *scan, struct reader *reader)
 {
     enum status status = STATUS_OK;
     for (size_t i = 0; status == STATUS_OK && i < reader->count; i++) {
-        status = give_column(scan, &reader->statement, reader->attributes[i]);
+        status = attribute_give(&scan->maker, reader->attributes[i], read_cell(&reader->statement));
     }
     return status;
 }
 
 /* ---- opening ---- */
 
-static enum status prepare(struct reader *reader, struct storage *storage, uint64_t attributes,
-                           const char *tail)
+static const char *const tables[] = {
+    [QUERY_DEVICES] = "identity", [QUERY_MODULES] = "identity", [QUERY_JOBS] = "job"};
+
+static enum status prepare(struct reader *reader, const struct storage_scan *scan,
+                           uint64_t attributes, const char *tail)
 {
+    const enum query_collection collection = query_info(scan->query)->collection;
+    struct storage *storage = scan->storage;
     CLEANUP(buf_finish) struct buf sql = BUF_INIT(SQL_SIZE_MAX);
     buf_append_str(&sql, STR("SELECT id"));
     for (unsigned i = 0; i < QUERY_ATTRIBUTE_COUNT; i++) {
-        if (QUERY_HAS(attributes, i) && sources[i].form != FORM_NONE) {
-            buf_append_format(&sql, ", %s", sources[i].column);
+        const char *column = attribute_column(collection, (enum query_attribute)i);
+        if (QUERY_HAS(attributes, i) && column != NULL) {
+            buf_append_format(&sql, ", %s", column);
             reader->attributes[reader->count++] = (enum query_attribute)i;
         }
     }
-    buf_append_format(&sql, " FROM identity %s", tail);
+    buf_append_format(&sql, " FROM %s %s", tables[collection], tail);
     if (buf_status(&sql) != STATUS_OK) {
         return buf_status(&sql);
     }
@@ -232,6 +90,7 @@ static const char *const by_id = "WHERE id = ?1";
 static const char *const in_order[] = {
     [QUERY_DEVICES] = "NOT INDEXED WHERE id > ?1 AND module_id = '' ORDER BY id",
     [QUERY_MODULES] = "INDEXED BY identity_module WHERE module_id > '' AND id > ?1 ORDER BY id",
+    [QUERY_JOBS] = "NOT INDEXED WHERE id > ?1 ORDER BY id",
 };
 
 static enum status prepare_readers(struct storage_scan *scan)
@@ -239,10 +98,10 @@ static enum status prepare_readers(struct storage_scan *scan)
     const struct query_info *info = query_info(scan->query);
     const uint64_t first = info->has_where ? info->where_needs : info->select_needs;
     const uint64_t second = info->select_needs & ~first;
-    enum status status = prepare(&scan->where, scan->storage, first,
-                                 scan->by_key ? by_id : in_order[info->collection]);
+    enum status status =
+        prepare(&scan->where, scan, first, scan->by_key ? by_id : in_order[info->collection]);
     if (status == STATUS_OK && second != 0) {
-        status = prepare(&scan->select, scan->storage, second, by_id);
+        status = prepare(&scan->select, scan, second, by_id);
     }
     return status;
 }
@@ -331,16 +190,15 @@ static enum status choose_access(struct storage_scan *scan)
 
 static enum status open_scan(struct storage_scan *scan)
 {
-    if (query_info(scan->query)->collection == QUERY_JOBS) {
-        /* Device jobs are not kept here: there is no row. */
-        scan->access = "none";
-        scan->ended = true;
-        return STATUS_OK;
-    }
     scan->access = "scan";
-    enum status status = choose_access(scan);
+    scan->maker.collection = query_info(scan->query)->collection;
+    enum status status = STATUS_OK;
+    if (scan->maker.collection != QUERY_JOBS) { /* those are few: all are read */
+        status = choose_access(scan);
+    }
     if (status == STATUS_OK) {
         status = query_row_create(scan->query, &scan->row);
+        scan->maker.row = scan->row;
     }
     return status == STATUS_OK ? prepare_readers(scan) : status;
 }
@@ -357,8 +215,7 @@ enum status storage_scan_open(struct storage *storage, const struct query *query
     scan->query = query;
     scan->id = after_id;
     buf_init(&scan->ids, (KEYS_MAX + 1) * sizeof(int64_t));
-    buf_init(&scan->etag, ETAG_SIZE_MAX);
-    buf_init(&scan->twin_etag, ETAG_SIZE_MAX);
+    attribute_maker_init(&scan->maker);
     const enum status status = open_scan(scan);
     if (status != STATUS_OK) {
         storage_scan_close(scan);
@@ -377,8 +234,7 @@ void storage_scan_close(struct storage_scan *scan)
     (void)sqlite3_finalize(scan->select.statement.raw);
     query_row_destroy(scan->row);
     buf_finish(&scan->ids);
-    buf_finish(&scan->etag);
-    buf_finish(&scan->twin_etag);
+    attribute_maker_finish(&scan->maker);
     scan->storage->scans--;
     mem_free(scan);
 }
@@ -506,6 +362,12 @@ enum status storage_scan_identity(struct storage_scan *scan, struct arena *arena
                                   struct storage_identity **ret_identity)
 {
     return identity_get_whole(scan->storage, scan->id, arena, ret_identity);
+}
+
+enum status storage_scan_job(struct storage_scan *scan, struct arena *arena,
+                             struct storage_job **ret_job)
+{
+    return job_get_by_id(scan->storage, scan->id, arena, ret_job);
 }
 
 int64_t storage_scan_id(const struct storage_scan *scan)

@@ -56,6 +56,23 @@ static const char *const state_migrations[] = {
     " identity INTEGER PRIMARY KEY REFERENCES identity(id) ON DELETE CASCADE,"
     " bytes BLOB NOT NULL"
     ") STRICT;",
+
+    /* What a job did, or is to do, on one device. It outlives the device. */
+    "CREATE TABLE job ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " device_id TEXT NOT NULL,"
+    " module_id TEXT NOT NULL,"
+    " job_id TEXT NOT NULL,"
+    " type TEXT NOT NULL,"
+    " status TEXT NOT NULL,"
+    " started_us INTEGER NOT NULL,"
+    " ended_us INTEGER NOT NULL,"
+    " created_us INTEGER NOT NULL,"
+    " updated_us INTEGER NOT NULL,"
+    " outcome TEXT,"
+    " error TEXT"
+    ") STRICT;"
+    "CREATE UNIQUE INDEX job_key ON job(job_id, device_id, module_id);",
 };
 
 static const char *const journal_migrations[] = {

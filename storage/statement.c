@@ -15,6 +15,10 @@
     "model_id, configurations"
 #define TWIN_COLUMNS ", tags, desired, reported"
 
+#define JOB_COLUMNS                                                                                \
+    "device_id, module_id, job_id, type, status, started_us, ended_us, created_us, updated_us, "   \
+    "outcome, error"
+
 /* What the census needs of a record. */
 #define STANDING_COLUMNS "module_id <> '', enabled, connected"
 
@@ -93,6 +97,13 @@ static const struct {
     [KEY_MODULES_FROM] = {DATABASE_STATE,
                           "SELECT id, device_id FROM identity"
                           " WHERE device_id >= ?1 AND module_id > '' ORDER BY device_id"},
+
+    [JOB_GET] = {DATABASE_STATE, "SELECT id, " JOB_COLUMNS " FROM job"
+                                 " WHERE job_id = ?1 AND device_id = ?2 AND module_id = ?3"},
+    [JOB_GET_BY_ID] = {DATABASE_STATE, "SELECT id, " JOB_COLUMNS " FROM job WHERE id = ?1"},
+    [JOB_INSERT] = {DATABASE_STATE, "INSERT INTO job(" JOB_COLUMNS ")"
+                                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"},
+    [JOB_DELETE_ALL] = {DATABASE_STATE, "DELETE FROM job"},
 
     [SESSION_GET] = {DATABASE_STATE, "SELECT bytes FROM session WHERE identity = ?1"},
     [SESSION_PUT] = {DATABASE_STATE, "INSERT INTO session(identity, bytes) VALUES (?1, ?2)"
@@ -247,6 +258,19 @@ struct str read_str(struct statement *statement)
     const void *data = sqlite3_column_blob(statement->raw, column);
     const int size = sqlite3_column_bytes(statement->raw, column);
     return data == NULL ? STR_EMPTY : str_of(data, (size_t)size);
+}
+
+struct cell read_cell(struct statement *statement)
+{
+    switch (sqlite3_column_type(statement->raw, statement->read)) {
+    case SQLITE_NULL:
+        statement->read++;
+        return (struct cell){.null = true};
+    case SQLITE_INTEGER:
+        return (struct cell){.number = read_i64(statement)};
+    default:
+        return (struct cell){.text = read_str(statement)};
+    }
 }
 
 struct str read_copy(struct statement *statement, struct arena *arena, bool *failed)

@@ -61,6 +61,11 @@ enum statement_name {
     KEY_MODULES,
     KEY_MODULES_FROM,
 
+    JOB_GET,
+    JOB_GET_BY_ID,
+    JOB_INSERT,
+    JOB_DELETE_ALL,
+
     SESSION_GET,
     SESSION_PUT,
     SESSION_DELETE,
@@ -107,7 +112,14 @@ int64_t read_i64(struct statement *statement);
 uint64_t read_u64(struct statement *statement);
 bool read_bool(struct statement *statement);
 struct str read_str(struct statement *statement); /* NULL: data NULL; "" has data */
-/* The same, copied; *failed becomes true when the arena refuses. */
+/* A column of any type; an integer or a text. */
+struct cell {
+    bool null;
+    int64_t number;  /* 0 when it is no integer */
+    struct str text; /* data NULL when it is no text */
+};
+struct cell read_cell(struct statement *statement);
+/* As read_str(), copied; *failed becomes true when the arena refuses. */
 struct str read_copy(struct statement *statement, struct arena *arena, bool *failed);
 
 #endif

@@ -417,6 +417,9 @@ void storage_rollback(struct storage *storage)
 
 enum status storage_clear(struct storage *storage)
 {
-    const enum status status = identity_clear(storage);
+    enum status status = identity_clear(storage);
+    if (status == STATUS_OK) {
+        status = job_clear(storage);
+    }
     return status == STATUS_OK ? journal_clear(storage) : status;
 }

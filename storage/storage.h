@@ -155,6 +155,25 @@ MUST_CHECK enum status storage_counts(struct storage *storage, struct storage_co
 MUST_CHECK enum status storage_modules_count(struct storage *storage, struct str device,
                                              size_t *ret_count);
 
+/* ---- device jobs: what a job did, or is to do, on one device or module ---- */
+
+struct storage_job {
+    int64_t id;              /* grows in the order of insertion, never reused */
+    struct identity_key key; /* need not be there (any more) */
+    struct str job;          /* the job's own id */
+    struct str type, status; /* as the service spells them (query language reference, 2.4) */
+    int64_t started_us, ended_us, created_us, updated_us;
+    struct str outcome, error; /* JSON objects; data NULL: none */
+};
+
+/* *ret_job is NULL when there is none; it and its strings live in `arena`. */
+MUST_CHECK enum status storage_job_get(struct storage *storage, struct identity_key key,
+                                       struct str job, struct arena *arena,
+                                       struct storage_job **ret_job);
+
+/* Writes a new record and sets its id. STATUS_INVALID when the key is taken: look first. */
+MUST_CHECK enum status storage_job_insert(struct storage *storage, struct storage_job *job);
+
 /* ---- a client's persistent session: bytes that the endpoint understands; it goes with its record.
  * STATUS_INVALID for a put without one ---- */
 
@@ -199,6 +218,9 @@ MUST_CHECK enum status storage_scan_next(struct storage_scan *scan, size_t *rows
 /* The whole record of the current row, metadata too; in arena. NULL when it was deleted since. */
 MUST_CHECK enum status storage_scan_identity(struct storage_scan *scan, struct arena *arena,
                                              struct storage_identity **ret_identity);
+/* The same of a row of QUERY_JOBS. */
+MUST_CHECK enum status storage_scan_job(struct storage_scan *scan, struct arena *arena,
+                                        struct storage_job **ret_job);
 int64_t
 storage_scan_id(const struct storage_scan *scan); /* of the current row: where a page ends */
 

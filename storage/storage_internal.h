@@ -58,9 +58,12 @@ MUST_CHECK enum status journal_bounds(struct storage *storage);
 /* The whole record, for a scan; NULL when it is gone. */
 MUST_CHECK enum status identity_get_whole(struct storage *storage, int64_t id, struct arena *arena,
                                           struct storage_identity **ret_identity);
+MUST_CHECK enum status job_get_by_id(struct storage *storage, int64_t id, struct arena *arena,
+                                     struct storage_job **ret_job);
 
 /* Empty their tables. */
 MUST_CHECK enum status identity_clear(struct storage *storage);
+MUST_CHECK enum status job_clear(struct storage *storage);
 MUST_CHECK enum status journal_clear(struct storage *storage);
 
 #endif

@@ -32,24 +32,6 @@ static void a_page_ends_where_the_next_begins(void **state)
     storage_close(storage);
 }
 
-static void jobs_are_none(void **state)
-{
-    (void)state;
-    struct storage *storage = fleet_make();
-    CLEANUP(arena_finish) struct arena arena = ARENA_INIT(QUERY_ARENA_SIZE);
-    const struct query *query = parse("SELECT * FROM devices.jobs", &arena);
-    assert_access(storage, query, "none");
-    struct storage_scan *scan = NULL;
-    assert_int_equal(storage_scan_open(storage, query, 0, &scan), STATUS_OK);
-    size_t rows_left = 10;
-    enum storage_scan_result result = STORAGE_SCAN_ROW;
-    const struct query_row *row = NULL;
-    assert_int_equal(storage_scan_next(scan, &rows_left, &result, &row), STATUS_OK);
-    assert_int_equal(result, STORAGE_SCAN_END);
-    storage_scan_close(scan);
-    storage_close(storage);
-}
-
 static void the_key_reads_what_it_must(void **state)
 {
     (void)state;
@@ -198,7 +180,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_page_ends_where_the_next_begins),
-        cmocka_unit_test(jobs_are_none),
         cmocka_unit_test(the_key_reads_what_it_must),
         cmocka_unit_test(too_many_keys_are_scanned_for),
         cmocka_unit_test(writes_between_the_calls_disturb_no_scan),

@@ -77,7 +77,7 @@ static void give_whole(struct query_row *row, const struct storage_identity *r, 
     give_plain(row, r, arena);
     give_json(row, QUERY_PARENT_SCOPES, r->parent_scopes, 0);
     give_json(row, QUERY_CONFIGURATIONS, r->configurations, 2);
-    give_json(row, QUERY_TAGS, r->tags, 2);
+    give_json(row, QUERY_TAGS, r->tags, 0);
     give_json(row, QUERY_DESIRED, r->desired, 0);
     give_json(row, QUERY_REPORTED, r->reported, 0);
     give_json(row, QUERY_DESIRED_METADATA, r->desired_metadata, 0);
@@ -188,7 +188,7 @@ static const struct {
     {"SELECT tags, deviceId FROM devices WHERE tags.location.region = 'US'", "scan"},
     {"SELECT properties FROM devices WHERE tags.n >= 1", "scan"},
     {"SELECT * FROM devices WHERE tags.location.plant = null", "scan"},
-    {"SELECT * FROM devices WHERE NOT is_defined(tags)", "scan"},
+    {"SELECT * FROM devices WHERE NOT is_defined(tags.location)", "scan"},
     {"SELECT properties.reported.connectivity AS c FROM devices "
      "WHERE properties.reported.connectivity = 'cellular' AND properties.desired.interval > 5",
      "scan"},

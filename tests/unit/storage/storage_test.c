@@ -289,10 +289,27 @@ static void a_later_version_is_refused(void **state)
     (void)state;
     struct place place = place_make();
     storage_close(open_storage(place.directory));
-    run_sql(&place, "state.db", "PRAGMA user_version = 2");
+    run_sql(&place, "state.db", "PRAGMA user_version = 3");
     expect_refused(place.directory, STATUS_CORRUPT, "later version");
-    run_sql(&place, "state.db", "PRAGMA user_version = 1");
+    run_sql(&place, "state.db", "PRAGMA user_version = 2");
     storage_close(open_storage(place.directory));
+    place_remove(&place);
+}
+
+static void an_earlier_version_is_brought_up_to_date(void **state)
+{
+    (void)state;
+    struct place place = place_make();
+    struct storage *storage = open_storage(place.directory);
+    insert(storage, "d1", "");
+    commit(storage);
+    storage_close(storage);
+    run_sql(&place, "state.db", "DROP TABLE job; PRAGMA user_version = 1");
+    storage = open_storage(place.directory);
+    assert_int_equal(counts(storage).devices, 1);
+    struct storage_job job = {.key = key_of("d1", ""), .job = STR("j1")};
+    assert_int_equal(storage_job_insert(storage, &job), STATUS_OK);
+    storage_close(storage);
     place_remove(&place);
 }
 
@@ -328,6 +345,7 @@ int main(void)
         cmocka_unit_test(places_that_cannot_be_used_are_explained),
         cmocka_unit_test(files_that_are_not_ours_are_refused_and_left_alone),
         cmocka_unit_test(a_later_version_is_refused),
+        cmocka_unit_test(an_earlier_version_is_brought_up_to_date),
         cmocka_unit_test(full_sync_works_as_well),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
