@@ -96,15 +96,25 @@ void hub_timer_start(struct hub *hub, struct timer *timer, int64_t in_us);
 void hub_timer_stop(struct hub *hub, struct timer *timer);
 
 /*
- * Loads a fleet: {"devices": [twin documents], "devices.modules": [...]} (fixtures/README.md).
+ * Loads a fleet: {"devices": [twin documents], "devices.modules": [...], "devices.jobs": [...]}
+ * (fixtures/README.md).
  * System attributes are taken as given; records that are there already stay as they are, so that a
  * restart on kept data loses nothing. The text is kept for hub_reset(). On a refusal hubs_commit()
  * undoes it all; the problem names the element and the member at fault.
  */
 MUST_CHECK enum hub_code hub_seed(struct hub *hub, struct str text, struct problem *problem);
 
+/*
+ * Makes the devices 0 to count - 1 of a made-up fleet (fixtures/README.md); those that are there
+ * already stay as they are. Commits as it goes, since a million devices are no change to be kept in
+ * memory. Kept for hub_reset(), as the seed is.
+ */
+enum { HUB_FLEET_MAX = 10000000 };
+MUST_CHECK enum hub_code hub_fleet(struct hub *hub, uint64_t count, uint64_t seed,
+                                   struct problem *problem);
+
 /* Back to the start: identities, twins, sessions and journal go, connections are closed, the seed
- * is applied again; policies and names stay. Sequence numbers go on. */
+ * is applied and the fleet made again; policies and names stay. Sequence numbers go on. */
 MUST_CHECK enum hub_code hub_reset(struct hub *hub);
 
 /* ---- who is asking ---- */

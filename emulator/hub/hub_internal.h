@@ -29,7 +29,8 @@ struct hub {
     struct clock clock;
     struct timers timers;
     struct hub_settings settings;
-    struct str seed; /* owned; data NULL: none */
+    struct str seed;                  /* owned; data NULL: none */
+    uint64_t fleet_count, fleet_seed; /* the generated fleet; count 0: none */
 
     struct map links;          /* struct hub_link by record id */
     struct list active_links;  /* those whose last activity is not in storage yet */
@@ -66,6 +67,9 @@ static inline enum hub_code hub_fail(struct hub *hub, enum status status, struct
     hub_note_failure(hub, status, problem);
     return HUB_SERVER_ERROR;
 }
+
+/* ---- hubs.c ---- */
+bool hub_commit(struct hub *hub); /* false: the tick was undone */
 
 /* ---- names.c ---- */
 bool hub_answers_to(const struct hub *hub, struct str host);
@@ -141,6 +145,10 @@ void hub_methods_try(struct hub_link *link); /* the device is there now */
 void hub_methods_link_gone(struct hub_link *link);
 void hub_methods_end_all(struct hub *hub, enum hub_code code, const char *why);
 void hub_calls_finish(struct hub *hub);
+
+/* ---- device_job.c ---- */
+/* What a job did on one device, as a query shows it (query language reference, 2.4). */
+void hub_device_job_append(struct buf *out, const struct storage_job *job);
 
 /* ---- query_job.c ---- */
 void hub_query_jobs_run(struct hub *hub);

@@ -217,7 +217,7 @@ void hubs_wake(struct hubs *hubs)
     }
 }
 
-static bool commit_one(struct hub *hub)
+bool hub_commit(struct hub *hub)
 {
     if (!hub->failed && !storage_dirty(hub->storage)) {
         return true;
@@ -243,7 +243,7 @@ bool hubs_commit(struct hubs *hubs)
 {
     bool all = true;
     for (size_t i = 0; i < hubs->count; i++) {
-        all = commit_one(hubs->hubs[i]) && all;
+        all = hub_commit(hubs->hubs[i]) && all;
     }
     return all;
 }
@@ -305,6 +305,22 @@ void hub_figures(const struct hub *hub, struct hub_figures *ret_figures)
     ret_figures->journal_last = storage_journal_last(hub->storage);
 }
 
+/* Puts back what the hub was started with. */
+static enum hub_code apply_start(struct hub *hub)
+{
+    enum hub_code code = hub->failed ? HUB_SERVER_ERROR : HUB_OK;
+    if (code == HUB_OK && hub->seed.data != NULL) {
+        struct str seed = hub->seed;
+        hub->seed = (struct str){0};
+        code = hub_seed(hub, seed, NULL);
+        str_destroy(&seed);
+    }
+    if (code == HUB_OK && hub->fleet_count > 0) {
+        code = hub_fleet(hub, hub->fleet_count, hub->fleet_seed, NULL);
+    }
+    return code;
+}
+
 enum hub_code hub_reset(struct hub *hub)
 {
     hub_query_jobs_end_all(hub, HUB_SERVICE_UNAVAILABLE, "the hub was reset");
@@ -323,12 +339,5 @@ enum hub_code hub_reset(struct hub *hub)
     }
     hub_event(hub, HUB_EVENT_HUB, (struct identity_key){0}, STR("{\"what\":\"reset\"}"),
               (struct str){0});
-    if (hub->seed.data != NULL) {
-        struct str seed = hub->seed;
-        hub->seed = (struct str){0};
-        const enum hub_code code = hub_seed(hub, seed, NULL);
-        str_destroy(&seed);
-        return code;
-    }
-    return hub->failed ? HUB_SERVER_ERROR : HUB_OK;
+    return apply_start(hub);
 }

@@ -139,19 +139,38 @@ static void emit_groups(struct hub_query_job *job)
     job_finish(job, at < count);
 }
 
+static enum status emit_twin(struct hub_query_job *job)
+{
+    struct storage_identity *twin = NULL;
+    const enum status status = storage_scan_identity(job->scan, &job->row_arena, &twin);
+    if (status == STATUS_OK) {
+        hub_twin_append(&job->out, twin);
+    }
+    return status;
+}
+
+static enum status emit_device_job(struct hub_query_job *job)
+{
+    struct storage_job *device_job = NULL;
+    const enum status status = storage_scan_job(job->scan, &job->row_arena, &device_job);
+    if (status == STATUS_OK) {
+        hub_device_job_append(&job->out, device_job);
+    }
+    return status;
+}
+
 static enum status emit_row(struct hub_query_job *job, const struct query_row *row)
 {
+    enum status status = STATUS_OK;
+    arena_reset(&job->row_arena);
     buf_append_str(&job->out, job->items > 0 ? STR(",") : STR_EMPTY);
     if (job->info->shape == QUERY_ROWS) {
         query_project(job->query, row, &job->out);
     } else {
-        struct storage_identity *twin = NULL;
-        arena_reset(&job->row_arena);
-        const enum status status = storage_scan_identity(job->scan, &job->row_arena, &twin);
-        if (status != STATUS_OK) {
-            return status;
-        }
-        hub_twin_append(&job->out, twin);
+        status = job->info->collection == QUERY_JOBS ? emit_device_job(job) : emit_twin(job);
+    }
+    if (status != STATUS_OK) {
+        return status;
     }
     job->items++;
     job->last_id = storage_scan_id(job->scan);

@@ -326,7 +326,7 @@ static bool read_key(struct place *place, const char *collection, size_t index,
 }
 
 /* HUB_OK also when the record was there already. */
-static enum hub_code load_one(struct place *place, cJSON *document, struct identity_key key)
+static enum hub_code load_twin(struct place *place, cJSON *document, struct identity_key key)
 {
     struct hub *hub = place->hub;
     struct storage_identity *there = NULL;
@@ -342,12 +342,91 @@ static enum hub_code load_one(struct place *place, cJSON *document, struct ident
     return status == STATUS_OK ? HUB_OK : hub_fail(hub, status, place->problem);
 }
 
-static enum hub_code load_collection(struct hub *hub, const cJSON *seed, const char *name,
-                                     bool modules, struct problem *problem)
+/* ---- device jobs ---- */
+
+static bool read_object(const struct place *place, const cJSON *document, const char *name,
+                        struct str *ret_text)
 {
-    const cJSON *collection = json_member(seed, name);
+    const cJSON *member = json_member(document, name);
+    if (member == NULL) {
+        return true;
+    }
+    return (cJSON_IsObject(member) || refuse(place, name, "an object")) &&
+           keep_json(place, member, name, ret_text);
+}
+
+static bool read_job_key(struct place *place, size_t index, const cJSON *document,
+                         struct storage_job *job)
+{
+    const bool module = json_member(document, "moduleId") != NULL;
+    if (!read_key(place, "devices.jobs", index, document, module, &job->key) ||
+        !read_text(place, document, "jobId", &job->job)) {
+        return false;
+    }
+    return hub_id_valid(job->job) ||
+           refuse(place, "jobId", "1 to 128 of the characters that ids may have");
+}
+
+static bool read_job(const struct place *place, const cJSON *document, struct storage_job *job)
+{
+    job->started_us = job->ended_us = job->created_us = job->updated_us = CLOCK_NEVER;
+    if (!read_text(place, document, "jobType", &job->type) ||
+        !read_text(place, document, "status", &job->status) ||
+        !read_time(place, document, "startTimeUtc", &job->started_us) ||
+        !read_time(place, document, "endTimeUtc", &job->ended_us) ||
+        !read_time(place, document, "createdDateTimeUtc", &job->created_us) ||
+        !read_time(place, document, "lastUpdatedDateTimeUtc", &job->updated_us) ||
+        !read_object(place, document, "outcome", &job->outcome) ||
+        !read_object(place, document, "error", &job->error)) {
+        return false;
+    }
+    return (job->type.size > 0 || refuse(place, "jobType", "given")) &&
+           (job->status.size > 0 || refuse(place, "status", "given"));
+}
+
+static enum hub_code load_job(struct place *place, size_t index, cJSON *document)
+{
+    struct storage *storage = place->hub->storage;
+    struct storage_job job = {.job = STR_EMPTY};
+    if (!read_job_key(place, index, document, &job)) {
+        return HUB_ARGUMENT_INVALID;
+    }
+    struct storage_job *there = NULL;
+    enum status status = storage_job_get(storage, job.key, job.job, place->arena, &there);
+    if (status == STATUS_OK && there == NULL) {
+        if (!read_job(place, document, &job)) {
+            return HUB_ARGUMENT_INVALID;
+        }
+        status = storage_job_insert(storage, &job);
+    }
+    return status == STATUS_OK ? HUB_OK : hub_fail(place->hub, status, place->problem);
+}
+
+/* ---- the file ---- */
+
+static const char *const collections[] = {"devices", "devices.modules", "devices.jobs"};
+enum collection { DEVICES, MODULES, JOBS, COLLECTION_COUNT };
+
+static enum hub_code load_document(struct place *place, enum collection kind, size_t index,
+                                   cJSON *document)
+{
+    if (kind == JOBS) {
+        return load_job(place, index, document);
+    }
+    struct identity_key key;
+    if (!read_key(place, collections[kind], index, document, kind == MODULES, &key)) {
+        return HUB_ARGUMENT_INVALID;
+    }
+    return load_twin(place, document, key);
+}
+
+static enum hub_code load_collection(struct hub *hub, const cJSON *seed, enum collection kind,
+                                     struct problem *problem)
+{
+    const cJSON *collection = json_member(seed, collections[kind]);
     if (collection != NULL && !cJSON_IsArray(collection)) {
-        problem_set(problem, PROBLEM_NO_OFFSET, "%s must be an array of twin documents", name);
+        problem_set(problem, PROBLEM_NO_OFFSET, "%s must be an array of documents",
+                    collections[kind]);
         return HUB_ARGUMENT_INVALID;
     }
     CLEANUP(arena_finish) struct arena arena = ARENA_INIT(SEED_ARENA_MAX);
@@ -356,32 +435,11 @@ static enum hub_code load_collection(struct hub *hub, const cJSON *seed, const c
     cJSON *document = NULL;
     cJSON_ArrayForEach(document, collection)
     {
-        struct identity_key key;
         arena_reset(&arena);
-        if (!read_key(&place, name, index++, document, modules, &key)) {
-            return HUB_ARGUMENT_INVALID;
-        }
-        const enum hub_code code = load_one(&place, document, key);
+        const enum hub_code code = load_document(&place, kind, index++, document);
         if (code != HUB_OK) {
             return code;
         }
-    }
-    return HUB_OK;
-}
-
-static enum hub_code refuse_others(const cJSON *seed, struct problem *problem)
-{
-    if (!cJSON_IsObject(seed)) {
-        problem_set(problem, PROBLEM_NO_OFFSET,
-                    "a seed is a JSON object with \"devices\" and "
-                    "\"devices.modules\"");
-        return HUB_ARGUMENT_INVALID;
-    }
-    const cJSON *jobs = json_member(seed, "devices.jobs");
-    if (cJSON_GetArraySize(jobs) > 0) {
-        problem_set(problem, PROBLEM_NO_OFFSET,
-                    "devices.jobs cannot be seeded: jobs are not here yet");
-        return HUB_NOT_IMPLEMENTED;
     }
     return HUB_OK;
 }
@@ -406,12 +464,15 @@ enum hub_code hub_seed(struct hub *hub, struct str text, struct problem *problem
     if (status != STATUS_OK) {
         return status == STATUS_INVALID ? HUB_ARGUMENT_INVALID : hub_fail(hub, status, problem);
     }
-    enum hub_code code = refuse_others(seed, problem);
-    if (code == HUB_OK) {
-        code = load_collection(hub, seed, "devices", false, problem);
+    enum hub_code code = HUB_OK;
+    if (!cJSON_IsObject(seed)) {
+        problem_set(problem, PROBLEM_NO_OFFSET,
+                    "a seed is a JSON object with \"devices\", \"devices.modules\" and "
+                    "\"devices.jobs\"");
+        code = HUB_ARGUMENT_INVALID;
     }
-    if (code == HUB_OK) {
-        code = load_collection(hub, seed, "devices.modules", true, problem);
+    for (unsigned kind = 0; code == HUB_OK && kind < COLLECTION_COUNT; kind++) {
+        code = load_collection(hub, seed, (enum collection)kind, problem);
     }
     if (code != HUB_OK) {
         hub->failed = true;

@@ -158,6 +158,10 @@ static enum status make_hub(struct app *app, struct problem *problem)
     if (status == STATUS_OK) {
         status = apply_seed(app, problem);
     }
+    if (status == STATUS_OK &&
+        hub_fleet(app->hub, app->options.fleet_count, app->options.fleet_seed, problem) != HUB_OK) {
+        status = STATUS_IO;
+    }
     if (status == STATUS_OK && !hubs_commit(app->hubs)) {
         status = STATUS_IO;
     }

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "hub/hub.h"
+
 enum { PORT_MAX = 65535 };
 enum { MQTT_PORT = 8883, HTTPS_PORT = 443, HTTPS_ALT_PORT = 8443 };
 enum { AMQP_PORT = 5671, AMQP_PLAIN_PORT = 5672, CONTROL_PORT = 8880 };
@@ -18,6 +20,8 @@ static const char help[] =
     "  --sync normal|full    survive a killed process (normal, the default) or a power cut (full)\n"
     "  --seed FILE           load devices, modules and their twins, and policy keys, from a JSON "
     "file\n"
+    "  --generate-fleet N    make N devices with twins, for load work\n"
+    "  --fleet-seed N        which fleet: the same number, the same devices and keys (default 1)\n"
     "  --keys-from FILE      take the policies' keys from a JSON file\n"
     "  --home DIR            the installation's folder: certificates and keys\n"
     "                        (default: $XDG_DATA_HOME/iothub-emulator or ~/.local/share/...)\n"
@@ -110,6 +114,12 @@ static bool read_setting(struct options *options, const char *value)
     return true;
 }
 
+static bool read_fleet_count(struct options *options, const char *value)
+{
+    return str_to_u64(str_from(value), &options->fleet_count) &&
+           options->fleet_count <= HUB_FLEET_MAX;
+}
+
 static bool read_ports(struct options *options, const char *name, const char *value,
                        bool *ret_known)
 {
@@ -173,6 +183,12 @@ static bool read_others(struct options *options, const char *name, const char *v
     }
     if (strcmp(name, "--sync") == 0) {
         return read_sync(options, value);
+    }
+    if (strcmp(name, "--generate-fleet") == 0) {
+        return read_fleet_count(options, value);
+    }
+    if (strcmp(name, "--fleet-seed") == 0) {
+        return str_to_u64(str_from(value), &options->fleet_seed);
     }
     if (strcmp(name, "--random-seed") == 0) {
         return read_random_seed(options, value);
@@ -241,6 +257,7 @@ enum status options_parse(int argc, char **argv, struct options *ret_options,
         .amqp = {.port = AMQP_PORT},
         .amqp_plain = {.port = AMQP_PLAIN_PORT},
         .control = {.port = CONTROL_PORT},
+        .fleet_seed = 1,
         .log_level = LOG_LEVEL_INFO,
         .settings = hub_settings_default(),
     };

@@ -34,6 +34,8 @@ struct options {
     size_t control_listen_count;
     const char *seed;
     const char *keys_from;
+    uint64_t fleet_count; /* of a generated fleet; 0: none */
+    uint64_t fleet_seed;
     bool sync_full;
     const char *ready_file;
     enum log_level log_level;
