@@ -47,6 +47,18 @@ int str_compare(struct str a, struct str b)
     return (a.size > b.size) - (a.size < b.size);
 }
 
+int str_compare_nocase(struct str a, struct str b)
+{
+    const size_t shorter = a.size < b.size ? a.size : b.size;
+    for (size_t i = 0; i < shorter; i++) {
+        const int order = (unsigned char)lower(a.data[i]) - (unsigned char)lower(b.data[i]);
+        if (order != 0) {
+            return order;
+        }
+    }
+    return (a.size > b.size) - (a.size < b.size);
+}
+
 struct str str_skip(struct str s, size_t size)
 {
     if (size >= s.size) {

@@ -39,7 +39,8 @@ bool str_equal_nocase(struct str a, struct str b); /* ASCII letters only */
 bool str_starts(struct str s, struct str prefix);
 bool str_starts_nocase(struct str s, struct str prefix);
 bool str_ends(struct str s, struct str suffix);
-int str_compare(struct str a, struct str b); /* by bytes, shorter first: <0, 0, >0 */
+int str_compare(struct str a, struct str b);        /* by bytes, shorter first: <0, 0, >0 */
+int str_compare_nocase(struct str a, struct str b); /* the same, capitals as small letters */
 
 /* The rest after the first `size` bytes; everything is skipped when there are fewer. */
 struct str str_skip(struct str s, size_t size);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <inttypes.h>
+#include <stdlib.h>
 
+#include "base/alloc.h"
 #include "base/json.h"
 #include "hub/hub_internal.h"
 
@@ -16,28 +18,86 @@ size_t hub_message_size(const struct hub_message *message)
     return size;
 }
 
-static void append_properties(struct buf *out, struct str name,
-                              const struct hub_property *properties, size_t count)
+/* ---- names that are there twice ---- */
+
+struct ranked {
+    struct str name; /* in the message */
+    size_t index;
+};
+
+static int compare_ranked(const void *a, const void *b)
+{
+    const struct ranked *left = a;
+    const struct ranked *right = b;
+    const int names = str_compare_nocase(left->name, right->name);
+    return names != 0 ? names : (left->index > right->index) - (left->index < right->index);
+}
+
+/*
+ * Names are looked up in any case, so of those that differ in nothing else one stays: the first
+ * (device protocol reference, 2.2). Sorted, because a message has room for tens of thousands.
+ */
+static enum status mark_repeated(const struct hub_property *properties, size_t count,
+                                 bool **ret_repeated)
+{
+    struct ranked *ranked = mem_alloc(count * sizeof(*ranked));
+    bool *repeated = mem_zalloc(count * sizeof(*repeated));
+    if (ranked == NULL || repeated == NULL) {
+        mem_free(ranked);
+        mem_free(repeated);
+        return STATUS_NO_MEMORY;
+    }
+    for (size_t i = 0; i < count; i++) {
+        ranked[i] = (struct ranked){.name = properties[i].name, .index = i};
+    }
+    qsort(ranked, count, sizeof(*ranked), compare_ranked);
+    for (size_t i = 1; i < count; i++) {
+        repeated[ranked[i].index] = str_equal_nocase(ranked[i].name, ranked[i - 1].name);
+    }
+    mem_free(ranked);
+    *ret_repeated = repeated;
+    return STATUS_OK;
+}
+
+/* ---- the journal's row ---- */
+
+static void append_property(struct buf *out, const struct hub_property *property)
+{
+    json_append_string(out, property->name);
+    buf_append_byte(out, ':');
+    if (property->value.data == NULL) {
+        buf_append_str(out, STR("null"));
+    } else {
+        json_append_string(out, property->value);
+    }
+}
+
+static enum status append_properties(struct buf *out, struct str name,
+                                     const struct hub_property *properties, size_t count)
 {
     if (count == 0) {
-        return;
+        return STATUS_OK;
+    }
+    bool *repeated = NULL;
+    const enum status status = mark_repeated(properties, count, &repeated);
+    if (status != STATUS_OK) {
+        return status;
     }
     buf_append_str(out, STR(",\""));
     buf_append_str(out, name);
     buf_append_str(out, STR("\":{"));
     for (size_t i = 0; i < count; i++) {
-        if (i > 0) {
+        if (repeated[i]) {
+            continue;
+        }
+        if (i > 0) { /* the first is never a repetition */
             buf_append_byte(out, ',');
         }
-        json_append_string(out, properties[i].name);
-        buf_append_byte(out, ':');
-        if (properties[i].value.data == NULL) {
-            buf_append_str(out, STR("null"));
-        } else {
-            json_append_string(out, properties[i].value);
-        }
+        append_property(out, &properties[i]);
     }
     buf_append_byte(out, '}');
+    mem_free(repeated);
+    return STATUS_OK;
 }
 
 static void append_sender(struct buf *out, const struct hub_principal *principal)
@@ -55,6 +115,21 @@ static void append_sender(struct buf *out, const struct hub_principal *principal
     buf_append_byte(out, '"');
 }
 
+static enum status append_detail(struct buf *out, const struct hub_principal *principal,
+                                 const struct hub_message *message)
+{
+    buf_clear(out);
+    append_sender(out, principal);
+    enum status status =
+        append_properties(out, STR("systemProperties"), message->system, message->system_count);
+    if (status == STATUS_OK) {
+        status = append_properties(out, STR("properties"), message->application,
+                                   message->application_count);
+    }
+    buf_append_byte(out, '}');
+    return status == STATUS_OK ? buf_status(out) : status;
+}
+
 enum hub_code hub_telemetry(struct hub *hub, struct identity_key key,
                             const struct hub_principal *principal, struct hub_link *link,
                             const struct hub_message *message, struct problem *problem)
@@ -67,13 +142,9 @@ enum hub_code hub_telemetry(struct hub *hub, struct identity_key key,
         return HUB_MESSAGE_TOO_LARGE;
     }
     struct buf *detail = &hub->scratch;
-    buf_clear(detail);
-    append_sender(detail, principal);
-    append_properties(detail, STR("systemProperties"), message->system, message->system_count);
-    append_properties(detail, STR("properties"), message->application, message->application_count);
-    buf_append_byte(detail, '}');
-    if (buf_status(detail) != STATUS_OK) {
-        return hub_fail(hub, buf_status(detail), problem);
+    enum status status = append_detail(detail, principal, message);
+    if (status != STATUS_OK) {
+        return hub_fail(hub, status, problem);
     }
     const struct str body = message->body.data == NULL ? STR_EMPTY : message->body;
     hub_event(hub, HUB_EVENT_TELEMETRY, key, buf_str(detail), body);
@@ -81,7 +152,6 @@ enum hub_code hub_telemetry(struct hub *hub, struct identity_key key,
         hub_link_touch(link);
         return hub->failed ? HUB_SERVER_ERROR : HUB_OK;
     }
-    const enum status status =
-        storage_activity_update(hub->storage, principal->id, hub_now_us(hub));
+    status = storage_activity_update(hub->storage, principal->id, hub_now_us(hub));
     return status == STATUS_OK ? HUB_OK : hub_fail(hub, status, problem);
 }

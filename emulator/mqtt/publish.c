@@ -84,14 +84,15 @@ static enum hub_code send_telemetry(struct session *session, const struct teleme
                                     struct problem *problem)
 {
     struct outgoing message = {.endpoint = session->endpoint};
-    bool fits = add_bag(&message, telemetry->bag);
-    if (fits && telemetry->retain) { /* nothing is retained; the wish becomes a property, 1.5 */
+    /* The hub's own words come first: of two properties of one name the first counts. */
+    bool fits = true;
+    if (telemetry->retain) { /* nothing is retained; the wish becomes a property, 1.5 */
         fits = add_application(&message, STR("mqtt-retain"), STR("true"));
     }
     if (fits && telemetry->will) { /* 1.8 */
         fits = add_application(&message, STR("iothub-MessageType"), STR("Will"));
     }
-    if (!fits) {
+    if (!fits || !add_bag(&message, telemetry->bag)) {
         problem_set(problem, PROBLEM_NO_OFFSET, "out of memory");
         return HUB_SERVER_ERROR;
     }

@@ -73,6 +73,22 @@ static void order_is_by_unsigned_bytes_then_by_size(void **state)
     assert_int_equal(str_compare(str_of(NULL, 0), STR_EMPTY), 0);
 }
 
+static void order_in_any_case_looks_at_letters_as_if_they_were_small(void **state)
+{
+    (void)state;
+    static const char *const ascending[] = {"", "-", "A", "aB", "abC", "B", "z", "\xc3\x84"};
+    for (size_t i = 0; i < ARRAY_SIZE(ascending); i++) {
+        for (size_t k = 0; k < ARRAY_SIZE(ascending); k++) {
+            const struct str a = str_from(ascending[i]);
+            assert_int_equal(sign(str_compare_nocase(a, str_from(ascending[k]))),
+                             (i > k) - (i < k));
+        }
+    }
+    assert_int_equal(str_compare_nocase(STR("aBC"), STR("AbC")), 0);
+    assert_true(str_compare_nocase(STR("_"), STR("B")) < 0); /* between the capitals and "b" */
+    assert_int_equal(str_compare_nocase(str_of(NULL, 0), STR_EMPTY), 0);
+}
+
 static void skipping_never_leads_past_the_end(void **state)
 {
     (void)state;
@@ -264,6 +280,7 @@ int main(void)
         cmocka_unit_test(case_is_folded_for_ascii_letters_only),
         cmocka_unit_test(prefixes_and_suffixes),
         cmocka_unit_test(order_is_by_unsigned_bytes_then_by_size),
+        cmocka_unit_test(order_in_any_case_looks_at_letters_as_if_they_were_small),
         cmocka_unit_test(skipping_never_leads_past_the_end),
         cmocka_unit_test(trimming_takes_spaces_and_tabs_off_both_ends),
         cmocka_unit_test(finding_gives_the_first),

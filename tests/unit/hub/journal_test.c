@@ -92,6 +92,64 @@ static void telemetry_keeps_properties_and_bytes(void **state)
     buf_finish(&out);
 }
 
+static void send(const struct hub_message *message)
+{
+    const struct hub_principal principal = principal_of("d1");
+    assert_int_equal(
+        hub_telemetry(fixture.hub, device_key("d1"), &principal, NULL, message, &fixture.problem),
+        HUB_OK);
+}
+
+static void of_names_that_differ_in_case_only_the_first_stays(void **state)
+{
+    (void)state;
+    const struct hub_property properties[] = {
+        {STR("Alert"), STR("1")}, {STR("alert"), STR("2")}, {STR("b"), STR("3")},
+        {STR("ALERT"), STR("4")}, {STR("b"), STR("5")},     {STR("alerts"), STR("6")},
+    };
+    const struct hub_property system[] = {{STR("messageId"), STR("m1")},
+                                          {STR("messageId"), STR("m2")}};
+    const struct hub_message message = {.system = system,
+                                        .system_count = ARRAY_SIZE(system),
+                                        .application = properties,
+                                        .application_count = ARRAY_SIZE(properties),
+                                        .body = STR_EMPTY};
+    const uint64_t before = storage_journal_last(fixture.storage);
+    send(&message);
+    struct buf out = BUF_INIT(65536);
+    (void)read_journal(&out, before, 0, "");
+    buf_append_byte(&out, '\0');
+    assert_int_equal(buf_status(&out), STATUS_OK);
+    assert_non_null(strstr(out.data, "\"systemProperties\":{\"messageId\":\"m1\"},"
+                                     "\"properties\":{\"Alert\":\"1\",\"b\":\"3\","
+                                     "\"alerts\":\"6\"}"));
+    buf_finish(&out);
+}
+
+/* As many as fit into a topic. Comparing each with each would take seconds. */
+static void tens_of_thousands_of_properties_are_sorted_out(void **state)
+{
+    (void)state;
+    enum { COUNT = 30000, DISTINCT = 10000 };
+    static char names[COUNT][8];
+    static struct hub_property properties[COUNT];
+    for (size_t i = 0; i < COUNT; i++) {
+        (void)snprintf(names[i], sizeof(names[i]), i < DISTINCT ? "n%zu" : "N%zu", i % DISTINCT);
+        properties[i] = (struct hub_property){str_from(names[i]), STR_EMPTY};
+    }
+    const struct hub_message message = {
+        .application = properties, .application_count = COUNT, .body = STR_EMPTY};
+    const uint64_t before = storage_journal_last(fixture.storage);
+    send(&message);
+    struct buf out = BUF_INIT(1 << 20);
+    (void)read_journal(&out, before, 0, "");
+    buf_append_byte(&out, '\0');
+    assert_int_equal(buf_status(&out), STATUS_OK);
+    assert_non_null(strstr(out.data, "\"n9999\":\"\"}"));
+    assert_null(strstr(out.data, "\"N"));
+    buf_finish(&out);
+}
+
 static void a_message_is_metered_with_its_properties(void **state)
 {
     (void)state;
@@ -212,6 +270,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(telemetry_keeps_properties_and_bytes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(of_names_that_differ_in_case_only_the_first_stays, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(tens_of_thousands_of_properties_are_sorted_out, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_message_is_metered_with_its_properties, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(rows_are_filtered_by_device_and_kind, set_up, tear_down),

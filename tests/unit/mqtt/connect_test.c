@@ -383,7 +383,7 @@ static void a_second_connection_takes_over_and_the_first_leaves_its_will(void **
     assert_string_equal(first->why, "taken over");
     assert_string_equal(fake_log(),
                         "authenticate d1 token=p certificate=none\n"
-                        "telemetry d1 (no link): | a=b mqtt-retain=true iothub-MessageType=Will | "
+                        "telemetry d1 (no link): | mqtt-retain=true iothub-MessageType=Will a=b | "
                         "gone\n"
                         "open d1\n"
                         "interests 0\n");
