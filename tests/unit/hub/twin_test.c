@@ -290,6 +290,70 @@ static void every_change_is_in_the_journal(void **state)
     assert_int_equal(fixture.hub->figures.events[HUB_EVENT_IDENTITY_CREATED], 1);
 }
 
+/* "k<i>" for each of [from, to): an object, then changed, deleted or replaced by kind of i. */
+static void append_changes(struct buf *out, unsigned from, unsigned to, bool first)
+{
+    static const char *const later[] = {"{\"b\":2}", "null", "{\"a\":null}", "[3]"};
+    buf_clear(out);
+    for (unsigned i = from; i < to; i++) {
+        buf_append_format(out, "%s\"k%u\":%s", i == from ? "{" : ",", i,
+                          first ? "{\"a\":1}" : later[i % ARRAY_SIZE(later)]);
+    }
+    buf_append_format(out, "}%c", '\0');
+    assert_int_equal(buf_status(out), STATUS_OK);
+}
+
+static void a_patch_of_many_members_does_what_many_patches_do(void **state)
+{
+    (void)state;
+    enum { BEFORE = 40, AFTER = 60, AT_ONCE = 10 };
+    struct buf patch = BUF_INIT(65536);
+    (void)fixture_create(&fixture, device_key("d2"));
+    append_changes(&patch, 0, BEFORE, true);
+    assert_int_equal(fixture_patch(&fixture, device_key("d1"), NULL, patch.data, false), HUB_OK);
+    assert_int_equal(fixture_patch(&fixture, device_key("d2"), NULL, patch.data, false), HUB_OK);
+
+    append_changes(&patch, 0, AFTER, false);
+    assert_int_equal(fixture_patch(&fixture, device_key("d1"), NULL, patch.data, false), HUB_OK);
+    for (unsigned i = 0; i < AFTER; i += AT_ONCE) {
+        append_changes(&patch, i, i + AT_ONCE, false);
+        assert_int_equal(fixture_patch(&fixture, device_key("d2"), NULL, patch.data, false),
+                         HUB_OK);
+    }
+    const struct storage_identity *one = fixture_twin(&fixture, device_key("d1"));
+    const struct storage_identity *other = fixture_twin(&fixture, device_key("d2"));
+    assert_true(str_equal(one->desired, other->desired));
+
+    buf_clear(&patch);
+    buf_append_str(&patch, one->desired_metadata);
+    buf_append_byte(&patch, '\0');
+    assert_non_null(strstr(patch.data, "\"k0\":")); /* changed below: both were noted */
+    assert_null(strstr(patch.data, "\"k1\":"));     /* deleted */
+    buf_finish(&patch);
+}
+
+/* Walking the document for each of them took half a minute, and everybody waited. */
+static void a_huge_patch_is_refused_soon(void **state)
+{
+    (void)state;
+    struct buf patch = BUF_INIT(1 << 20);
+    for (unsigned i = 0; i < 25000; i++) {
+        buf_append_format(&patch, "%s\"%x\":1", i == 0 ? "{" : ",", i);
+    }
+    buf_append_byte(&patch, '}');
+    const struct hub_report report = {
+        .id = fixture_twin(&fixture, device_key("d1"))->id,
+        .key = device_key("d1"),
+        .patch = buf_str(&patch),
+    };
+    const int64_t started_us = clock_monotonic_us();
+    uint64_t version = 0;
+    assert_int_equal(hub_reported_update(fixture.hub, &report, &version, &fixture.problem),
+                     HUB_ARGUMENT_INVALID);
+    assert_true(clock_monotonic_us() - started_us < 2 * CLOCK_SECOND);
+    buf_finish(&patch);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -306,6 +370,9 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_patch_that_is_no_json_is_called_so, set_up, tear_down),
         cmocka_unit_test_setup_teardown(every_change_is_in_the_journal, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_patch_of_many_members_does_what_many_patches_do, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_huge_patch_is_refused_soon, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
