@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "https/https_internal.h"
 
-enum { ITEM_ARENA_MAX = 8 << 20, ERRORS_MAX = 8 << 20, TEXT_MAX = 4096 };
+enum { ERRORS_MAX = 8 << 20, TEXT_MAX = 4096 };
 
 /* Service reference, 2.7. */
 enum action { ACT_PUT, ACT_DELETE, ACT_TWIN };
@@ -104,7 +104,7 @@ static enum hub_code put(struct hub *hub, const struct item *item, const struct 
 static enum hub_code apply(struct hub *hub, const struct item *item, struct problem *problem)
 {
     /* An arena for each: the metadata of a hundred twins need not fit the request's. */
-    CLEANUP(arena_finish) struct arena arena = ARENA_INIT(ITEM_ARENA_MAX);
+    CLEANUP(arena_finish) struct arena arena = ARENA_INIT(HUB_TWIN_ARENA_MAX);
     const struct import_mode *mode = item->mode;
     const struct str etag = mode->action == ACT_TWIN ? item->twin_etag : item->etag;
     struct hub_match match = {.kind = HUB_MATCH_ANY};

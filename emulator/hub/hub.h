@@ -218,6 +218,10 @@ void hub_twin_etag_append(struct buf *out, const struct storage_identity *identi
 
 /* ---- twins ---- */
 
+/* An arena that takes part in reading and changing a twin has room for this much: most of it is
+ * metadata, some 90 bytes for each of the ten thousand properties that 32 KB have room for. */
+enum { HUB_TWIN_ARENA_MAX = 32 << 20 };
+
 /* With twin and metadata. */
 MUST_CHECK enum hub_code hub_twin_get(struct hub *hub, struct identity_key key, struct arena *arena,
                                       struct storage_identity **ret_twin, struct problem *problem);

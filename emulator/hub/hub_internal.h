@@ -8,12 +8,12 @@
 #include "hub/hub.h"
 
 enum {
-    /* Bytes of one journal row's detail, one notification: room for a message's properties, 256 KB,
-     * with every byte escaped as \u00XX. */
-    HUB_SCRATCH_MAX = 2 << 20,
-    HUB_READ_ARENA_MAX = 1 << 20, /* bytes of one record read for the hub's own use */
-    HUB_STATUS_REASON_MAX = 128,  /* characters; service reference, 2.5 */
-    HUB_MODULES_MAX = 50,         /* per device */
+    /* Bytes of one journal row's detail or body, one notification: room for a message's properties,
+     * 256 KB, with every byte escaped as \u00XX, and for a whole twin with its metadata. */
+    HUB_SCRATCH_MAX = 16 << 20,
+    HUB_READ_ARENA_MAX = HUB_TWIN_ARENA_MAX, /* bytes of one record read for the hub's own use */
+    HUB_STATUS_REASON_MAX = 128,             /* characters; service reference, 2.5 */
+    HUB_MODULES_MAX = 50,                    /* per device */
     HUB_METHOD_PAYLOAD_MAX = 131072,
     HUB_METHOD_NAME_MAX = 128,
 };

@@ -5,7 +5,6 @@
 
 #include "base/alloc.h"
 #include "base/base64.h"
-#include "base/log.h"
 #include "hub/hub_internal.h"
 #include "query/query.h"
 
@@ -19,7 +18,8 @@ enum {
     ROWS_PER_SLICE = 2048, /* well under a millisecond of a plain scan */
     GROUPS_MAX = 100000,
     GROUP_BYTES_MAX = 16 << 20,
-    PAGE_SIZE_MAX = 64 << 20, /* bytes of one page: 1000 twins of the largest size and then some */
+    PAGE_SIZE_FULL = 8 << 20, /* bytes at which a page ends, however few items it has */
+    PAGE_SIZE_MAX = 64 << 20, /* that, and the largest item */
     TOKEN_SIZE_MAX = 512,
 };
 
@@ -127,11 +127,16 @@ static void job_finish(struct hub_query_job *job, bool more)
     job_destroy(job);
 }
 
+static bool page_full(const struct hub_query_job *job)
+{
+    return job->items == job->item_max || (job->items > 0 && job->out.size >= PAGE_SIZE_FULL);
+}
+
 static void emit_groups(struct hub_query_job *job)
 {
     const size_t count = query_groups_size(job->groups);
     size_t at = job->skipped > count ? count : (size_t)job->skipped;
-    while (at < count && job->items < job->item_max) {
+    while (at < count && !page_full(job)) {
         buf_append_str(&job->out, job->items > 0 ? STR(",") : STR_EMPTY);
         query_groups_append(job->groups, at++, &job->out);
         job->items++;
@@ -177,11 +182,6 @@ static enum status emit_row(struct hub_query_job *job, const struct query_row *r
     return buf_status(&job->out);
 }
 
-static bool page_full(const struct hub_query_job *job)
-{
-    return job->info->shape != QUERY_GROUPS && job->items == job->item_max;
-}
-
 static bool top_reached(const struct hub_query_job *job)
 {
     return job->info->shape != QUERY_GROUPS && job->skipped + job->items >= job->info->top;
@@ -190,7 +190,7 @@ static bool top_reached(const struct hub_query_job *job)
 /* One row that passed WHERE. True: the job is over and gone. */
 static bool take_row(struct hub_query_job *job, const struct query_row *row)
 {
-    if (page_full(job)) {
+    if (job->info->shape != QUERY_GROUPS && page_full(job)) {
         job_finish(job, true); /* this row is the proof that there is a next page */
         return true;
     }
@@ -242,7 +242,6 @@ static void append_caret(struct problem *problem, struct str text)
 {
     CLEANUP(buf_finish) struct buf caret = BUF_INIT(4096);
     query_caret_append(&caret, text, problem->offset);
-    LOG_WARN("hub", "query refused: %s", problem->text);
     if (buf_status(&caret) == STATUS_OK) {
         struct problem whole;
         problem_set(&whole, problem->offset, "%s\n%.*s", problem->text, STR_ARG(buf_str(&caret)));

@@ -2,12 +2,18 @@
 #include "base/json.h"
 #include "hub/hub_internal.h"
 
-enum { STORED_SECTION_MAX = 1 << 20 };
+/*
+ * Bytes of JSON text. What counts against a section's own limit are names and values, and control
+ * characters and empty containers do not count at all: this bounds those. The metadata has a node
+ * for each member, so that it needs no refusal of its own.
+ */
+enum { DOCUMENT_TEXT_MAX = 512 << 10, METADATA_TEXT_MAX = 8 << 20 };
 
-/* Prints a tree into the arena. */
-static enum status keep_tree(const cJSON *tree, struct arena *arena, struct str *ret_text)
+/* Prints a tree into the arena. STATUS_LIMIT: it is longer than that. */
+static enum status keep_tree(const cJSON *tree, size_t size_max, struct arena *arena,
+                             struct str *ret_text)
 {
-    CLEANUP(buf_finish) struct buf text = BUF_INIT(STORED_SECTION_MAX);
+    CLEANUP(buf_finish) struct buf text = BUF_INIT(size_max);
     json_append_tree(&text, tree);
     if (buf_status(&text) != STATUS_OK) {
         return buf_status(&text);
@@ -40,9 +46,9 @@ static enum status keep_both(const struct hub_section_write *write, const cJSON 
 {
     struct str text = STR_EMPTY;
     struct str metadata_text = STR_EMPTY;
-    enum status status = keep_tree(document, arena, &text);
+    enum status status = keep_tree(document, DOCUMENT_TEXT_MAX, arena, &text);
     if (status == STATUS_OK && metadata != NULL) {
-        status = keep_tree(metadata, arena, &metadata_text);
+        status = keep_tree(metadata, METADATA_TEXT_MAX, arena, &metadata_text);
     }
     if (status != STATUS_OK) {
         return status;
@@ -66,6 +72,12 @@ enum hub_code hub_section_write(struct hub *hub, const struct hub_section_write 
             return code;
         }
         status = keep_both(write, document, metadata, arena);
+    }
+    if (status == STATUS_LIMIT) {
+        problem_set(problem, PROBLEM_NO_OFFSET,
+                    "the section would be longer than %d bytes, written as JSON",
+                    DOCUMENT_TEXT_MAX);
+        return HUB_ARGUMENT_INVALID;
     }
     return status == STATUS_OK ? HUB_OK : hub_fail(hub, status, problem);
 }

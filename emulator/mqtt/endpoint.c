@@ -6,8 +6,6 @@
 #include "mqtt/limits.h"
 #include "mqtt/session_internal.h"
 
-enum { ARENA_MAX = 4 * 1024 * 1024 };
-
 enum status mqtt_endpoint_create(struct hubs *hubs, struct mqtt_endpoint **ret_endpoint)
 {
     struct mqtt_endpoint *endpoint = mem_zalloc(sizeof(*endpoint));
@@ -15,7 +13,7 @@ enum status mqtt_endpoint_create(struct hubs *hubs, struct mqtt_endpoint **ret_e
         return STATUS_NO_MEMORY;
     }
     endpoint->hubs = hubs;
-    arena_init(&endpoint->arena, ARENA_MAX);
+    arena_init(&endpoint->arena, HUB_TWIN_ARENA_MAX);
     buf_init(&endpoint->decoded, MQTT_TEXT_SIZE_MAX);
     buf_init(&endpoint->topic, MQTT_TEXT_SIZE_MAX);
     buf_init(&endpoint->body, MQTT_BODY_SIZE_MAX);

@@ -25,8 +25,8 @@
 #define MQTT_OUTPUT_SIZE_HIGH ((size_t)64 * 1024)
 #define MQTT_OUTPUT_SIZE_MAX  ((size_t)2 * 1024 * 1024)
 
-/* A device's twin as JSON text, or the words that refuse it. */
-#define MQTT_BODY_SIZE_MAX ((size_t)256 * 1024)
+/* A device's twin as JSON text (two sections of 512 KB at most), or the words that refuse it. */
+#define MQTT_BODY_SIZE_MAX ((size_t)1100 * 1024)
 
 /* Waits, in seconds: for CONNECT (device protocol reference, 1.1), and for the next packet when the
  * keep alive asks for more (1.4). */

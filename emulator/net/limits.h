@@ -29,7 +29,7 @@
 #define NET_NO_FILES_LOG_US INT64_C(10000000)
 
 #define HTTP_IDLE_S         120U
-#define HTTP_ARENA_MAX      ((size_t)8 * 1024 * 1024)
+#define HTTP_ARENA_MAX      ((size_t)32 * 1024 * 1024)
 /* libmicrohttpd's memory per connection: the head and its buffers. */
 #define HTTP_MEMORY_MAX       ((size_t)64 * 1024)
 #define HTTP_MEMORY_INCREMENT ((size_t)16 * 1024)

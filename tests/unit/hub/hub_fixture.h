@@ -23,7 +23,7 @@ struct fixture {
 
 static inline void fixture_init(struct fixture *fixture)
 {
-    *fixture = (struct fixture){.arena = ARENA_INIT(8 << 20)};
+    *fixture = (struct fixture){.arena = ARENA_INIT(HUB_TWIN_ARENA_MAX)};
     mem_use_for_json();
     const struct storage_config storage = {.directory = NULL};
     assert_int_equal(storage_open(&storage, &fixture->storage, NULL), STATUS_OK);
@@ -75,6 +75,17 @@ static inline struct storage_identity *fixture_create(struct fixture *fixture,
         hub_identity_put(fixture->hub, &put, &fixture->arena, &identity, &fixture->problem),
         HUB_OK);
     return identity;
+}
+
+/* An object of `count` members with empty texts, three bytes each: 10,900 fit into 32 KB. */
+static inline void append_tiny_members(struct buf *out, int count)
+{
+    for (int i = 0; i < count; i++) {
+        buf_append_format(out, "%s\"%c%c%c\":\"\"", i == 0 ? "{" : ",", 'a' + i / 676,
+                          'a' + i / 26 % 26, 'a' + i % 26);
+    }
+    buf_append_format(out, "}%c", '\0');
+    assert_int_equal(buf_status(out), STATUS_OK);
 }
 
 static inline enum hub_code fixture_patch(struct fixture *fixture, struct identity_key key,

@@ -134,6 +134,32 @@ static void aggregates_count_everything_and_page_too(void **state)
     assert_string_equal(page.items, "[{\"p\":\"p2\",\"n\":5}]");
 }
 
+static void a_page_of_large_twins_ends_early(void **state)
+{
+    (void)state;
+    enum { LARGE = 12 }; /* of 0.8 MB each, with their metadata */
+    struct buf desired = BUF_INIT(1 << 20);
+    append_tiny_members(&desired, 10900);
+    for (int i = 0; i < LARGE; i++) {
+        char id[16];
+        (void)snprintf(id, sizeof(id), "d%04d", i);
+        arena_reset(&fixture.arena);
+        assert_int_equal(
+            fixture_patch(&fixture, device_key(id), "{\"large\":true}", desired.data, false),
+            HUB_OK);
+    }
+    buf_finish(&desired);
+    static const char query[] = "SELECT * FROM devices WHERE tags.large = true";
+    struct page page = {0};
+    (void)ask(query, 1000, "", &page);
+    assert_int_equal(page.code, HUB_OK);
+    assert_string_not_equal(page.continuation, "");
+    struct page last = {0};
+    (void)ask(query, 1000, page.continuation, &last);
+    assert_int_equal(last.code, HUB_OK);
+    assert_string_equal(last.continuation, "");
+}
+
 static void tokens_of_other_queries_and_garbage_are_refused(void **state)
 {
     (void)state;
@@ -185,6 +211,7 @@ int main(void)
         cmocka_unit_test(the_last_full_page_has_no_continuation),
         cmocka_unit_test(top_counts_over_all_pages),
         cmocka_unit_test(aggregates_count_everything_and_page_too),
+        cmocka_unit_test(a_page_of_large_twins_ends_early),
         cmocka_unit_test(tokens_of_other_queries_and_garbage_are_refused),
         cmocka_unit_test(a_syntax_error_shows_where),
         cmocka_unit_test(a_cancelled_query_never_reports),

@@ -332,6 +332,52 @@ static void a_patch_of_many_members_does_what_many_patches_do(void **state)
     buf_finish(&patch);
 }
 
+static void a_twin_of_as_many_members_as_fit_is_read_and_written(void **state)
+{
+    (void)state;
+    struct buf patch = BUF_INIT(1 << 20);
+    append_tiny_members(&patch, 10900);
+    for (int i = 0; i < 2; i++) {
+        arena_reset(&fixture.arena);
+        assert_int_equal(fixture_patch(&fixture, device_key("d1"), NULL, patch.data, false),
+                         HUB_OK);
+        const struct hub_report report = {
+            .id = fixture_twin(&fixture, device_key("d1"))->id,
+            .key = device_key("d1"),
+            .patch = str_from(patch.data),
+        };
+        uint64_t version = 0;
+        assert_int_equal(hub_reported_update(fixture.hub, &report, &version, NULL), HUB_OK);
+    }
+    assert_true(str_equal(fixture_twin(&fixture, device_key("d1"))->desired, str_from(patch.data)));
+    assert_true(hubs_commit(fixture.hubs));
+
+    append_tiny_members((buf_clear(&patch), &patch), 10923);
+    assert_int_equal(fixture_patch(&fixture, device_key("d1"), NULL, patch.data, false),
+                     HUB_ARGUMENT_INVALID);
+    buf_finish(&patch);
+}
+
+/* Control characters do not count, so that a section could grow for ever. */
+static void what_does_not_count_is_bounded_too(void **state)
+{
+    (void)state;
+    enum hub_code code = HUB_OK;
+    for (unsigned i = 0; i < 100 && code == HUB_OK; i++) {
+        char patch[6200];
+        size_t size = (size_t)snprintf(patch, sizeof(patch), "{\"%02u\":\"", i);
+        for (unsigned k = 0; k < 1000; k++, size += 6) {
+            memcpy(patch + size, "\\u0001", 6);
+        }
+        memcpy(patch + size, "\"}", 3);
+        arena_reset(&fixture.arena);
+        code = fixture_patch(&fixture, device_key("d1"), NULL, patch, false);
+    }
+    assert_int_equal(code, HUB_ARGUMENT_INVALID);
+    assert_non_null(strstr(fixture.problem.text, "longer than 524288 bytes"));
+    assert_true(hubs_commit(fixture.hubs));
+}
+
 /* Walking the document for each of them took half a minute, and everybody waited. */
 static void a_huge_patch_is_refused_soon(void **state)
 {
@@ -372,6 +418,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(every_change_is_in_the_journal, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_patch_of_many_members_does_what_many_patches_do, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(a_twin_of_as_many_members_as_fit_is_read_and_written,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_does_not_count_is_bounded_too, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_huge_patch_is_refused_soon, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
