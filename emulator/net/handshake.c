@@ -2,8 +2,11 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <stdio.h>
+#include <sys/socket.h>
 
 #include "base/alloc.h"
 #include "base/log.h"
@@ -66,6 +69,17 @@ static void failed(struct net_conn *conn, const char *words)
     conn_refuse(conn, NULL);
 }
 
+/*
+ * We have nothing to say after the last message of a handshake, so its acknowledgement would be
+ * delayed by 40 ms, and a client that leaves Nagle's algorithm on would hold its first request back
+ * until then.
+ */
+static void acknowledge_now(const struct net_conn *conn)
+{
+    const int on = 1;
+    setsockopt(conn->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
+}
+
 static void stepped(uv_work_t *work, int status)
 {
     struct handshake *handshake = work->data;
@@ -81,6 +95,7 @@ static void stepped(uv_work_t *work, int status)
         conn->ssl = TAKE(handshake->ssl);
         handshake_free(TAKE(conn->handshake));
         conn->want_write = false;
+        acknowledge_now(conn);
         conn_open(conn);
         return;
     case SSL_ERROR_WANT_READ:
