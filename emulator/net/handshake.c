@@ -22,8 +22,9 @@
 struct handshake {
     uv_work_t work;
     struct net_conn *conn;
-    SSL_CTX *context; /* borrowed */
-    SSL *ssl;         /* owned until it is done */
+    SSL_CTX *context;    /* borrowed */
+    SSL *ssl;            /* owned until it is done */
+    struct list waiting; /* net->handshakes_waiting, while there are enough others */
     int fd;
     int verdict;         /* SSL_ERROR_... of the last step; SSL_ERROR_NONE: done */
     unsigned long error; /* OpenSSL's first */
@@ -80,11 +81,33 @@ static void acknowledge_now(const struct net_conn *conn)
     setsockopt(conn->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
 }
 
+static void stepped(uv_work_t *work, int status);
+
+static void step_queue(struct handshake *handshake)
+{
+    struct net *net = handshake->conn->net;
+    net->handshakes_running++;
+    const int rc = uv_queue_work(&net->loop, &handshake->work, step, stepped);
+    assert(rc == 0); /* it only refuses a work without a function */
+}
+
+static void step_next(struct net *net)
+{
+    if (!list_empty(&net->handshakes_waiting)) {
+        struct handshake *next =
+            LIST_ENTRY(net->handshakes_waiting.next, struct handshake, waiting);
+        list_remove(&next->waiting);
+        step_queue(next);
+    }
+}
+
 static void stepped(uv_work_t *work, int status)
 {
     struct handshake *handshake = work->data;
     struct net_conn *conn = handshake->conn;
     conn->busy = false;
+    conn->net->handshakes_running--;
+    step_next(conn->net);
     if (handshake->abandoned || status != 0) {
         handshake_free(TAKE(conn->handshake));
         conn_destroy(conn);
@@ -115,10 +138,14 @@ static void stepped(uv_work_t *work, int status)
 
 void handshake_continue(struct net_conn *conn)
 {
+    struct net *net = conn->net;
     conn->busy = true;
     conn_arm(conn);
-    const int rc = uv_queue_work(&conn->net->loop, &conn->handshake->work, step, stepped);
-    assert(rc == 0); /* it only refuses a work without a function */
+    if (net->handshakes_running < NET_HANDSHAKES_RUNNING) {
+        step_queue(conn->handshake);
+    } else {
+        list_append(&net->handshakes_waiting, &conn->handshake->waiting);
+    }
 }
 
 void handshake_start(struct net_conn *conn)
@@ -130,6 +157,7 @@ void handshake_start(struct net_conn *conn)
         return;
     }
     handshake->work.data = handshake;
+    list_init(&handshake->waiting);
     handshake->conn = conn;
     handshake->context = net_tls_context(conn->listener->tls);
     handshake->fd = conn->fd;
@@ -140,7 +168,9 @@ void handshake_start(struct net_conn *conn)
 
 bool handshake_abandon(struct net_conn *conn)
 {
-    if (!conn->busy) {
+    if (!conn->busy || !list_empty(&conn->handshake->waiting)) {
+        conn->busy = false;
+        list_remove(&conn->handshake->waiting);
         handshake_free(TAKE(conn->handshake));
         return true;
     }

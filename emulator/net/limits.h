@@ -14,6 +14,9 @@
 
 /* Before TLS is done a peer is nobody: it gets this long for all of it. */
 #define NET_HANDSHAKE_US INT64_C(15000000)
+/* Steps of handshakes in libuv's queue at once: whoever else has work for its threads waits for no
+ * more than these, even when ten thousand devices come back together. */
+#define NET_HANDSHAKES_RUNNING 16
 /* To see what somebody is who does not speak TLS. */
 #define NET_STRANGER_US   INT64_C(1000000)
 #define NET_STRANGER_SIZE 16U

@@ -214,6 +214,7 @@ static void lists_init(struct net *net)
     list_init(&net->marked);
     list_init(&net->ready);
     list_init(&net->tick_ends);
+    list_init(&net->handshakes_waiting);
     for (size_t i = 0; i < DEADLINE_COUNT; i++) {
         list_init(&net->deadlines[i]);
     }

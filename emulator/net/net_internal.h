@@ -56,6 +56,8 @@ struct net {
     struct list deadlines[DEADLINE_COUNT];
     int64_t deadline_lengths_us[DEADLINE_COUNT];
     size_t deadline_count;
+    struct list handshakes_waiting; /* for a place in libuv's queue */
+    size_t handshakes_running;
     struct net_listener *listeners; /* owned, linked by next */
 
     int64_t wake_at_us; /* monotonic; INT64_MAX: no timer */
@@ -113,7 +115,7 @@ struct net_conn {
     enum conn_state state;
     bool paused;
     bool want_write;  /* the socket was full */
-    bool busy;        /* a worker thread has it */
+    bool busy;        /* a worker thread has it, or soon will */
     bool again;       /* what input holds is to be offered once more */
     bool write_dead;  /* the peer takes nothing more; what it sent may still be read */
     bool marked;      /* on its way to closed() */

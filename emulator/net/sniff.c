@@ -158,19 +158,21 @@ void conn_stranger_read(struct net_conn *conn)
 
 static void tls_on_plain_port(struct net_conn *conn)
 {
-    const struct net_listener *there = NULL;
-    for (const struct net_listener *listener = conn->net->listeners; listener != NULL;
-         listener = listener->next) {
-        there = listener->tls != NULL ? listener : there;
+    /* Its own protocol's TLS port, or any. */
+    const char *protocol = conn->listener->protocol->name;
+    const struct net_listener *there = listener_for(conn->net, protocol, true);
+    if (there == NULL) {
+        there = listener_for(conn->net, "", true);
     }
     char advice[96] = "";
     if (there != NULL) {
-        snprintf(advice, sizeof(advice), "; TLS is spoken on port %u (%s), for one", there->port,
+        snprintf(advice, sizeof(advice), "; TLS is spoken on port %u (%s)", there->port,
                  there->protocol->name);
     }
     LOG_WARN("net", "conn=%" PRIu64 " peer=%s began a TLS handshake, but port %u speaks plain %s%s",
-             conn->id, conn->peer, conn->listener->port, conn->listener->protocol->name, advice);
-    conn_refuse(conn, NULL);
+             conn->id, conn->peer, conn->listener->port, protocol, advice);
+    /* TLS libraries say "wrong version number" to that, which people know how to read. */
+    conn_refuse(conn, "This port does not speak TLS.\r\n");
 }
 
 void conn_sniff(struct net_conn *conn)

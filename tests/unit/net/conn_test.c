@@ -334,7 +334,8 @@ static void stranger_client(struct rig *rig)
     for (size_t i = 0; i < ARRAY_SIZE(strangers); i++) {
         expect_refusal(rig, rig->tls_port, strangers[i], "go away, politely\r\n");
     }
-    expect_refusal(rig, rig->plain_port, (struct str){"\x16\x03\x01\x02\x00\x01", 6}, "");
+    expect_refusal(rig, rig->plain_port, (struct str){"\x16\x03\x01\x02\x00\x01", 6},
+                   "This port does not speak TLS.\r\n");
     one_echo(rig, true);
 }
 
