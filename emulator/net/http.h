@@ -26,7 +26,8 @@ struct http_server_config {
     void *ctx;
     /* A whole request has arrived. */
     void (*handle)(void *ctx, struct http_exchange *exchange);
-    /* A request with a body above body_max: answer 413 in the endpoint's own form. */
+    /* A request with a body above body_max: answer 413 in the endpoint's own form. The body is not
+     * there. One that goes on beyond HTTP_DISCARD_MAX is hung up on. */
     void (*too_large)(void *ctx, struct http_exchange *exchange);
 };
 
@@ -53,7 +54,8 @@ http_arena(struct http_exchange *exchange); /* freed with the exchange; 8 MiB at
 
 /* ---- the answer ---- */
 struct buf *http_answer_body(struct http_exchange *exchange); /* append the body here */
-/* Copies both. STATUS_NO_MEMORY turns the answer into a bare 500. */
+/* Copies both. An empty value is left out; one that no header can carry (a line feed in it), or
+ * that finds no memory, turns the answer into a bare 500. */
 void http_answer_header(struct http_exchange *exchange, const char *name, struct str value);
 void http_answer(struct http_exchange *exchange, unsigned http_status);
 

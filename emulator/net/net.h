@@ -63,7 +63,8 @@ struct net_protocol {
     /* What a peer is told that speaks plain text on a TLS port; NULL: closed without a word. */
     const char *plain_text_refusal;
 
-    /* The connection is up (TLS done). NULL refuses it: it is closed. */
+    /* The connection is up: TLS is done or, on a plain port, the first byte has come. Who leaves
+     * before that is never reported. NULL refuses it: it is closed. */
     void *(*opened)(void *endpoint, struct net_conn *conn);
 
     /* `data` is all that is unread; returns how much of it was taken, the rest comes again, in
@@ -72,7 +73,8 @@ struct net_protocol {
 
     /* The connection is gone, for whatever reason, exactly once; `conn` dies on return. `why` is
      * for logs and the journal: "closed by the peer", "TLS error: ...", or what net_conn_close()
-     * got. */
+     * got. Called at the end of the tick, before its commit; what is queued by then still leaves
+     * after it. */
     void (*closed)(void *session, const char *why, bool by_us);
 
     /* The output that was queued has left (may be NULL). */
