@@ -49,9 +49,9 @@ def until_fin(connection):
         (b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "sent a plain HTTP request instead of TLS"),
         (b"AMQP\x00\x01\x00\x00", "sent a plain AMQP header instead of TLS"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", "sent an SSH greeting instead of TLS"),
-        (b"\x00" * 64, "sent nothing known instead of TLS (first bytes: 00 00"),
-        (bytes(range(255, 155, -1)), "sent nothing known instead of TLS (first bytes: ff fe"),
-        (b"x", "sent nothing known instead of TLS (first bytes: 78)"),
+        (b"\x00" * 64, "sent something unknown instead of TLS (first bytes: 00 00"),
+        (bytes(range(255, 155, -1)), "sent something unknown instead of TLS (first bytes: ff fe"),
+        (b"x", "sent something unknown instead of TLS (first bytes: 78)"),
     ],
     ids=["MQTT", "a longer MQTT", "HTTP", "AMQP", "SSH", "zeros", "garbage", "one byte"],
 )
