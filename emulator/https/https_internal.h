@@ -71,7 +71,7 @@ enum https_wording {
 struct https_route {
     const char *method;
     const char *pattern; /* "devices/{device}/modules/{module}"; {} is any other parameter */
-    unsigned permission; /* HUB_DEVICE_CONNECT: a device's own route */
+    unsigned permission; /* HUB_DEVICE_CONNECT: a device's own route; 0: anybody's */
     enum https_wording wording;
     void (*handle)(struct https_request *request); /* NULL: the service has it, the emulator not */
     const char *missing;                           /* what that is: "scheduled jobs" */

@@ -7,6 +7,7 @@
 #define WRITE  HUB_REGISTRY_WRITE
 #define SERVE  HUB_SERVICE_CONNECT
 #define DEVICE HUB_DEVICE_CONNECT
+#define NOBODY 0U /* no token is asked for, and no api-version */
 
 #define IDENTITY(method, pattern, permission, handle)                                              \
     {                                                                                              \
@@ -56,6 +57,10 @@ static const struct https_route routes[] = {
 
     IDENTITY("POST", "devices/{device}/messages/events", DEVICE, https_telemetry),
     IDENTITY("POST", MODULE "/messages/events", DEVICE, https_telemetry),
+
+    /* Who upgrades proves who he is behind the upgrade (device protocol reference, 1.9). */
+    MISSING("GET", "$iothub/websocket", NOBODY, "MQTT and AMQP over WebSockets"),
+    MISSING("GET", "$servicebus/websocket", NOBODY, "AMQP over WebSockets"),
 
     MISSING("POST", "devices/keys/regenerate", WRITE, "bulk regeneration of device keys"),
     MISSING("DELETE", "devices/{device}/commands", SERVE, "purging cloud-to-device messages"),
@@ -263,12 +268,17 @@ static void decode_again(struct https_request *request)
 void https_dispatch(struct https_request *request)
 {
     override_method(request);
-    if (!https_find_hub(request) || !find_route(request) || !check_version(request)) {
+    if (!https_find_hub(request) || !find_route(request)) {
         return;
     }
-    decode_again(request);
-    if (!https_authorize(request)) {
-        return;
+    if (request->route->permission != NOBODY) {
+        if (!check_version(request)) {
+            return;
+        }
+        decode_again(request);
+        if (!https_authorize(request)) {
+            return;
+        }
     }
     if (request->route->handle == NULL) {
         struct problem problem;

@@ -61,6 +61,15 @@ def test_a_missing_feature_is_501_for_who_may_use_it(emulator, owner, method, pa
         assert nobody.request(method, path, json={}).status == 401
 
 
+@pytest.mark.parametrize("path", ["/$iothub/websocket", "/%24iothub/websocket", "/$servicebus/websocket/"])
+def test_websockets_are_refused_by_name_without_asking_who(emulator, path):
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Protocol": "mqtt"}
+    with rest.Rest(emulator) as nobody:
+        answer = nobody.get(path, headers=upgrade, api_version=None)
+    assert_error(answer, 501, "NotImplemented")
+    assert "over WebSockets" in refusals(emulator)[-1]
+
+
 @pytest.mark.parametrize(
     "body, said",
     [
