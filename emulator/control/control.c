@@ -161,6 +161,10 @@ static const struct {
     {"/metrics", control_metrics}, {"/hubs", handle_hubs},     {"/journal", control_journal},
 };
 
+/* What is to come (and /hubs/{name}/snapshot and the like): not here yet is not the same as wrong.
+ */
+static const char *const missing[] = {"/clock", "/faults", "/coverage"};
+
 static const char index_text[] =
     "iothub-emulator control endpoint\n"
     "GET /healthz /readyz /ca.pem /metrics /hubs /journal?after=0&timeout=10, "
@@ -197,6 +201,12 @@ static void handle(void *ctx, struct http_exchange *exchange)
     if (str_equal(path, STR("/"))) {
         answer_text(exchange, 200, str_of(index_text, sizeof(index_text) - 1));
         return;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(missing); i++) {
+        if (str_equal(path, str_from(missing[i]))) {
+            control_refuse(exchange, 501, "this version does not do %s", missing[i]);
+            return;
+        }
     }
     control_refuse(exchange, 404, "there is nothing at '%.*s'; GET / lists what there is",
                    STR_ARG(path));

@@ -9,6 +9,8 @@ enum {
     LIMIT_MAX = 1000,
     TIMEOUT_MAX_S = 300,
     ROWS_READ_PER_LOOK = 20000, /* of a filter that hits nothing: a few milliseconds */
+    ROWS_PER_LOOK = 16,
+    PAGE_SIZE_FULL = 8 << 20, /* bytes at which an answer ends, however few rows it has */
     KINDS_MAX = 64,
 };
 
@@ -18,6 +20,7 @@ struct poll {
     struct http_exchange *exchange;
     struct hub *hub;
     struct journal_filter filter;
+    size_t row_max;
     size_t rows;
     struct list link; /* in control->polls, or alone */
     struct hub_watcher watcher;
@@ -41,9 +44,11 @@ static void append_row(void *ctx, const struct journal_row *row)
     poll->rows++;
 }
 
-/* Looks on from where it was until rows match or the end is reached. False: the journal failed. */
+/* Looks on from where it was. False: the journal failed. */
 static bool poll_look(struct poll *poll, bool *ret_end)
 {
+    const size_t left = poll->row_max - poll->rows;
+    poll->filter.limit = left < ROWS_PER_LOOK ? left : ROWS_PER_LOOK;
     uint64_t next = poll->filter.after;
     if (hub_journal_read(poll->hub, &poll->filter, append_row, poll, &next) != HUB_OK) {
         return false;
@@ -72,11 +77,16 @@ static void poll_fail(struct poll *poll)
     poll_destroy(poll);
 }
 
-/* True: answered, and gone. */
+static bool poll_full(const struct poll *poll)
+{
+    return poll->rows == poll->row_max || http_answer_body(poll->exchange)->size >= PAGE_SIZE_FULL;
+}
+
+/* Reads until the page is full or nothing is left. True: answered, and gone. */
 static bool poll_go_on(struct poll *poll)
 {
     bool end = false;
-    while (!end && poll->rows == 0) {
+    while (!end && !poll_full(poll)) {
         if (!poll_look(poll, &end)) {
             poll_fail(poll);
             return true;
@@ -149,18 +159,16 @@ static bool read_kinds(struct http_exchange *exchange, uint64_t *kinds)
 }
 
 static bool read_filter(struct http_exchange *exchange, struct journal_filter *filter,
-                        uint64_t *timeout_s)
+                        uint64_t *limit, uint64_t *timeout_s)
 {
-    uint64_t limit = LIMIT_DEFAULT;
     if (!read_number(exchange, "after", UINT64_MAX, &filter->after) ||
-        !read_number(exchange, "limit", LIMIT_MAX, &limit) ||
+        !read_number(exchange, "limit", LIMIT_MAX, limit) ||
         !read_number(exchange, "timeout", TIMEOUT_MAX_S, timeout_s) ||
         !read_kinds(exchange, &filter->kinds)) {
         return false;
     }
     const struct str device = control_parameter(exchange, "device");
     filter->device = device.data == NULL ? STR_EMPTY : device;
-    filter->limit = limit == 0 ? LIMIT_DEFAULT : (size_t)limit;
     filter->rows_read_max = ROWS_READ_PER_LOOK;
     return true;
 }
@@ -204,8 +212,9 @@ void control_journal(struct control *control, struct http_exchange *exchange)
         return;
     }
     struct journal_filter filter = {0};
+    uint64_t limit = 0;
     uint64_t timeout_s = 0;
-    if (!read_filter(exchange, &filter, &timeout_s)) {
+    if (!read_filter(exchange, &filter, &limit, &timeout_s)) {
         return;
     }
     struct poll *poll = poll_new(control, exchange, hub);
@@ -214,6 +223,7 @@ void control_journal(struct control *control, struct http_exchange *exchange)
         return;
     }
     poll->filter = filter;
+    poll->row_max = limit == 0 ? LIMIT_DEFAULT : (size_t)limit;
     buf_append_str(http_answer_body(exchange), STR("{\"rows\":["));
     if (poll_go_on(poll)) {
         return;
