@@ -213,6 +213,7 @@ enum status statement_next(struct statement *statement, bool *ret_row)
         statement->result = result;
     }
     const enum status status = storage_status(statement->result);
+    storage->last_failure = statement->result;
     if (storage->databases[statement->database].dirty && storage->failed == STATUS_OK) {
         storage->failed = status;
     }

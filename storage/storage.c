@@ -64,6 +64,11 @@ enum status storage_status(int result)
     }
 }
 
+const char *storage_last_failure(const struct storage *storage)
+{
+    return storage->last_failure == SQLITE_OK ? "" : sqlite3_errstr(storage->last_failure);
+}
+
 /* ---- opening ---- */
 
 /* SQLite's memory statistics take a mutex for each of its allocations. Must precede everything

@@ -46,6 +46,10 @@ bool storage_dirty(const struct storage *storage); /* a transaction is open */
 MUST_CHECK enum status storage_commit(struct storage *storage);
 void storage_rollback(struct storage *storage);
 
+/* What the database said when a statement last failed, for logs: "database or disk is full". ""
+ * when none has. */
+const char *storage_last_failure(const struct storage *storage);
+
 /* Empties every table, the journal too; sequence numbers go on. Part of the transaction. */
 MUST_CHECK enum status storage_clear(struct storage *storage);
 

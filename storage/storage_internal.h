@@ -31,6 +31,8 @@ struct storage {
      * nothing goes on before storage_rollback(). */
     enum status failed;
 
+    int last_failure; /* SQLite's result; SQLITE_OK: none */
+
     size_t scans; /* open ones */
 
     struct census census, census_committed;

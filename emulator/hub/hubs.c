@@ -217,18 +217,25 @@ void hubs_wake(struct hubs *hubs)
     }
 }
 
+/* The database knows more than a status tells. */
+static const char *failure_text(const struct hub *hub, enum status status)
+{
+    const char *said = storage_last_failure(hub->storage);
+    const bool of_database = status == STATUS_IO || status == STATUS_CORRUPT;
+    return of_database && said[0] != '\0' ? said : status_text(status);
+}
+
 bool hub_commit(struct hub *hub)
 {
     if (!hub->failed && !storage_dirty(hub->storage)) {
         return true;
     }
-    enum status status = STATUS_IO;
-    if (!hub->failed) {
-        status = storage_commit(hub->storage);
-    }
+    const enum status status = hub->failed ? STATUS_IO : storage_commit(hub->storage);
     if (status != STATUS_OK) {
-        LOG_ERROR("hub", "hub=%.*s could not commit, undoing the tick: %s", STR_ARG(hub->name),
-                  hub->failed ? "an operation in it failed" : status_text(status));
+        /* What failed before the commit was logged when it did. */
+        LOG_ERROR("hub", "hub=%.*s undoing the tick: %s%s", STR_ARG(hub->name),
+                  hub->failed ? "an operation in it failed" : "could not commit: ",
+                  hub->failed ? "" : failure_text(hub, status));
         storage_rollback(hub->storage);
         hub->failed = false;
         hub->journal_grew = false;
@@ -251,8 +258,9 @@ bool hubs_commit(struct hubs *hubs)
 void hub_note_failure(struct hub *hub, enum status status, struct problem *problem)
 {
     assert(status != STATUS_OK);
-    LOG_ERROR("hub", "hub=%.*s %s", STR_ARG(hub->name), status_text(status));
-    problem_set(problem, PROBLEM_NO_OFFSET, "the emulator itself failed: %s", status_text(status));
+    const char *why = failure_text(hub, status);
+    LOG_ERROR("hub", "hub=%.*s %s", STR_ARG(hub->name), why);
+    problem_set(problem, PROBLEM_NO_OFFSET, "the emulator itself failed: %s", why);
     hub->failed = true;
 }
 

@@ -268,9 +268,16 @@ static void meet_a_full_disk(const struct place *place,
 {
     struct storage *storage = open_storage(place->directory);
     const int64_t known = before_the_tick(storage);
+    if (storage_last_failure(storage)[0] != '\0') {
+        _exit(19);
+    }
     limit_files(400000);
     if (fill(storage) != STATUS_IO) {
         _exit(21);
+    }
+    if (strstr(storage_last_failure(storage), "full") == NULL &&
+        strstr(storage_last_failure(storage), "I/O") == NULL) {
+        _exit(20);
     }
     if (storage_commit(storage) != STATUS_IO) {
         _exit(22);
