@@ -136,22 +136,41 @@ static void print_trust(const struct app *app)
     (void)printf("\ncertificate authority\n  %s\n", net_tls_ca_path(app->tls));
 }
 
+/* One word for a shell, whatever is in it. */
+static void append_assignment(struct buf *out, const char *name, struct str value)
+{
+    buf_append_format(out, " %s='", name);
+    for (size_t i = 0; i < value.size; i++) {
+        buf_append_str(out, value.data[i] == '\'' ? STR("'\\''") : str_of(value.data + i, 1));
+    }
+    buf_append_byte(out, '\'');
+}
+
+static void print_next(const struct app *app, struct str service)
+{
+    const struct str ca = str_from(net_tls_ca_path(app->tls));
+    const struct str bundle = str_from(net_tls_bundle_path(app->tls));
+    CLEANUP(buf_finish) struct buf text = BUF_INIT(TEXT_MAX);
+    buf_append_str(&text, STR("\nnext, in another terminal\n  export"));
+    append_assignment(&text, "IOTHUB_CONNECTION_STRING", service);
+    buf_append_str(&text, STR("\n  export"));
+    append_assignment(&text, "IOTHUB_CA_FILE", ca);
+    append_assignment(&text, "SSL_CERT_FILE", bundle);
+    append_assignment(&text, "REQUESTS_CA_BUNDLE", bundle);
+    append_assignment(&text, "NODE_EXTRA_CA_CERTS", ca);
+    buf_append_str(&text, STR("\n  build/release/bin/create_identities\n"));
+    (void)printf("%.*s", STR_ARG(buf_str(&text)));
+}
+
 void app_print_banner(const struct app *app)
 {
     CLEANUP(buf_finish) struct buf service = BUF_INIT(TEXT_MAX);
     app_append_service_string(&service, app);
-    const char *bundle = net_tls_bundle_path(app->tls);
     (void)printf("iothub-emulator %s is up: hub '%.*s', %s\n", EMULATOR_VERSION,
                  STR_ARG(hub_name(app->hub)), app->options.memory ? "in memory" : "kept on disk");
     print_ports(app);
     print_strings(app, buf_str(&service));
     print_trust(app);
-    (void)printf("\nnext, in another terminal\n"
-                 "  export IOTHUB_CONNECTION_STRING='%.*s'\n"
-                 "  export IOTHUB_CA_FILE=%s SSL_CERT_FILE=%s REQUESTS_CA_BUNDLE=%s "
-                 "NODE_EXTRA_CA_CERTS=%s\n"
-                 "  build/release/bin/create_identities\n",
-                 STR_ARG(buf_str(&service)), net_tls_ca_path(app->tls), bundle, bundle,
-                 net_tls_ca_path(app->tls));
+    print_next(app, buf_str(&service));
     (void)fflush(stdout);
 }

@@ -82,6 +82,9 @@ static enum status load_keys(struct app *app, struct problem *problem)
     char path[PATH_SIZE];
     path_in_home(app, "keys.json", path);
     enum status status = keys_load_or_make(path, &app->random, app->policies, problem);
+    if (status == STATUS_INVALID) {
+        name_file(problem, "the file", path);
+    }
     if (status == STATUS_OK && app->options.seed != NULL) {
         status = take_keys(app, "--seed", app->options.seed, problem);
     }

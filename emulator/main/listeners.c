@@ -16,10 +16,6 @@ struct service {
     void *endpoint;
 };
 
-static const char low_port_help[] =
-    "to let this program bind it: sudo setcap cap_net_bind_service=+ep <iothub-emulator>, or "
-    "sudo sysctl -w net.ipv4.ip_unprivileged_port_start=443, or in a container publish 443:8443";
-
 static enum status bind_one(struct app *app, const struct service *service, struct str address,
                             uint16_t port, uint16_t *ret_port, struct problem *problem)
 {
@@ -68,8 +64,8 @@ static enum status bind_service(struct app *app, const struct service *service,
         bind_all(app, service, defaults ? loopback : given,
                  defaults ? ARRAY_SIZE(loopback) : given_count, defaults, problem);
     if (status == STATUS_UNAVAILABLE && service->optional && !service->port.given) {
-        LOG_WARN("main", "carrying on without port %" PRIu16 ": %s; %s", service->port.port,
-                 problem->text, low_port_help);
+        LOG_WARN("main", "carrying on without port %" PRIu16 ": %s", service->port.port,
+                 problem->text);
         return STATUS_OK;
     }
     if (status == STATUS_UNAVAILABLE) {

@@ -155,8 +155,10 @@ static enum status listen_problem(const struct net_listener_config *config, int 
         return STATUS_UNAVAILABLE;
     case EACCES:
         problem_set(problem, PROBLEM_NO_OFFSET,
-                    "port %u needs a privilege: ports below 1024 are the administrator's",
-                    config->port);
+                    "port %u needs a privilege; to let this program bind it: sudo setcap "
+                    "cap_net_bind_service=+ep <this program>, or sudo sysctl -w "
+                    "net.ipv4.ip_unprivileged_port_start=%u, or in a container publish %u:8443",
+                    config->port, config->port, config->port);
         return STATUS_UNAVAILABLE;
     case EADDRNOTAVAIL:
     case EAFNOSUPPORT:
