@@ -18,11 +18,12 @@ enum query_source_kind {
     SOURCE_NOTHING, /* no document has it: always undefined */
     SOURCE_SLOT,    /* a value of the row */
     SOURCE_OBJECT,  /* an object put together from other sources, like `properties` */
+    SOURCE_MESSAGE, /* a value of the row that comes from a message; the path says where */
 };
 
 struct query_source {
     enum query_source_kind kind;
-    /* SOURCE_SLOT */
+    /* SOURCE_SLOT; of SOURCE_MESSAGE the slot alone */
     enum query_attribute attribute;
     const struct str *names; /* below the attribute; only a JSON attribute has any */
     size_t name_count;
@@ -38,11 +39,30 @@ struct query_member {
     struct query_source source;
 };
 
+/* Where a path of a message route starts (reference, 6.1). */
+enum query_root {
+    ROOT_DOCUMENT,    /* no route: a twin or a job */
+    ROOT_APPLICATION, /* name: an application property */
+    ROOT_DOLLAR,      /* $name: an application property of that very name, else a system one */
+    ROOT_SYSTEM,      /* {$name}: a system property */
+    ROOT_BODY,        /* $body.a.b[0] */
+    ROOT_TWIN,        /* $twin.a.b[0] */
+};
+
+#define QUERY_NO_INDEX SIZE_MAX
+
 struct query_path {
-    struct str *names; /* checked: without `devices.`, system names in their canonical case */
+    struct str *names; /* checked: without `devices.`, system names in their canonical case. Of BODY
+                          and TWIN what follows the root; of other roots none. */
     size_t name_count;
     size_t offset;              /* of its first name in the text */
     struct query_source source; /* checked */
+    /* routes */
+    enum query_root root;
+    bool in_braces;     /* {$body.a}: no application property is meant */
+    struct str written; /* `$body.a.b[0]`, without braces */
+    size_t *indexes;    /* one per name: of the element of an array, or QUERY_NO_INDEX */
+    struct query_path *next_message_path; /* checked: in the query's list */
 };
 
 /* ---- expressions ---- */
@@ -60,6 +80,9 @@ enum query_node_kind {
     NODE_SUM,     /* a chain of any length is one node, so that depth is nesting, not length */
     NODE_AND,
     NODE_OR,
+    NODE_RELATION, /* routes: < <= > >=, and */
+    NODE_EQUALITY, /* = and !=, as chains */
+    NODE_COALESCE,
 };
 
 enum query_op {
@@ -79,6 +102,8 @@ enum query_op {
     OP_MODULO,
     OP_AND,
     OP_OR,
+    OP_CONCAT,
+    OP_COALESCE,
 };
 
 struct query_node {
@@ -92,7 +117,7 @@ struct query_node {
     bool ignores_case;        /* checked; COMPARE, IN: a job's status or type is compared */
     struct query_value value; /* LITERAL; a number's text is as it was written, less a sign */
     struct query_path *path;  /* PATH */
-    struct str name;          /* CALL */
+    struct str name;          /* CALL: as it was written */
     const struct query_function *function; /* CALL; checked */
 };
 
@@ -119,7 +144,9 @@ struct query_column {
 struct query {
     struct str text;
     const struct query_dialect *dialect;
-    bool selects_all; /* SELECT * */
+    bool is_condition; /* an embedded one: query_condition_parse() */
+    bool is_empty;     /* it has no text: WHERE is undefined */
+    bool selects_all;  /* SELECT * */
     struct query_column *columns;
     size_t column_count;
     struct query_node *where; /* NULL: none */
@@ -132,6 +159,8 @@ struct query {
     const struct query_source **slots;
     size_t slot_count;
     size_t slot_from[QUERY_ATTRIBUTE_COUNT + 1];
+    /* routes: the paths of the slots, first seen first; no slots[] */
+    struct query_path *first_message_path, *last_message_path;
 };
 
 /* The order of names that sorted slots and their search share: by size, then by bytes. */

@@ -13,7 +13,20 @@ static enum status refuse(const struct query_checker *checker, size_t offset, co
 
 /* ---- WHERE ---- */
 
-static enum status check_call(const struct query_checker *checker, struct query_node *node)
+static enum status refuse_count(const struct query_checker *checker, const struct query_node *node)
+{
+    const struct query_function *function = node->function;
+    const size_t wanted =
+        node->child_count < function->arguments ? function->arguments : function->arguments_max;
+    const char *least = function->arguments == function->arguments_max ? ""
+                        : node->child_count < function->arguments      ? "at least "
+                                                                       : "at most ";
+    return query_explain(checker->problem, checker->query->text, node->offset,
+                         "%s takes %s%zu argument%s, not %zu", function->name, least, wanted,
+                         wanted == 1 ? "" : "s", node->child_count);
+}
+
+enum status query_check_call(const struct query_checker *checker, struct query_node *node)
 {
     const struct query_dialect *dialect = checker->query->dialect;
     const struct str text = checker->query->text;
@@ -24,23 +37,43 @@ static enum status check_call(const struct query_checker *checker, struct query_
     }
     if (node->function == NULL) {
         char quoted[QUERY_QUOTE_SIZE];
-        const char *advice = query_explain_word(node->name);
+        const char *advice = query_advice_for(dialect, node->name);
         return query_explain(checker->problem, text, node->offset, "Unknown function %s%s%s",
                              query_explain_quote(node->name, quoted), advice == NULL ? "" : ": ",
                              advice == NULL ? "" : advice);
     }
     const struct query_function *function = node->function;
-    if (node->child_count != function->arguments) {
-        return query_explain(checker->problem, text, node->offset,
-                             "%s takes %zu argument%s, not %zu", function->name,
-                             function->arguments, function->arguments == 1 ? "" : "s",
-                             node->child_count);
+    if (node->child_count < function->arguments || node->child_count > function->arguments_max) {
+        return refuse_count(checker, node);
     }
     if (function->wants_path && node->children->kind != NODE_PATH) {
         return query_explain(checker->problem, text, node->children->offset,
                              "%s takes the path of a property", function->name);
     }
     return STATUS_OK;
+}
+
+/* What a configuration may look at (reference, 6.2); the words are the service's. */
+static enum status check_target(const struct query_checker *checker, const struct query_path *path)
+{
+    const bool whole_properties = path->source.kind == SOURCE_OBJECT && path->name_count == 1;
+    if (!checker->query->dialect->is_restricted ||
+        (path->source.kind != SOURCE_NOTHING && !whole_properties)) {
+        return STATUS_OK;
+    }
+    CLEANUP(buf_finish) struct buf name = BUF_INIT(checker->query->text.size + 1);
+    for (size_t i = 0; i < path->name_count; i++) {
+        buf_append_str(&name, i == 0 ? STR_EMPTY : STR("."));
+        buf_append_str(&name, path->names[i]);
+    }
+    if (buf_status(&name) != STATUS_OK) {
+        return STATUS_NO_MEMORY;
+    }
+    problem_set(checker->problem, path->offset,
+                "Invalid targetCondition. It must be a filter condition based on 'deviceId', "
+                "'tags', or 'properties.reported'. It contains: %.*s",
+                STR_ARG(buf_str(&name)));
+    return STATUS_INVALID;
 }
 
 /* A job's status and type are compared ignoring case (reference, 2.4). */
@@ -57,8 +90,9 @@ static enum status check_node(struct query_checker *checker, struct query_node *
     enum status status = STATUS_OK;
     if (node->kind == NODE_PATH) {
         status = query_resolve(checker, node->path, &checker->query->info.where_needs);
+        status = status == STATUS_OK ? check_target(checker, node->path) : status;
     } else if (node->kind == NODE_CALL) {
-        status = check_call(checker, node);
+        status = query_check_call(checker, node);
     }
     for (struct query_node *child = node->children; child != NULL && status == STATUS_OK;
          child = child->next) {

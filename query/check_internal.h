@@ -20,6 +20,14 @@ struct query_checker {
 MUST_CHECK enum status query_check(struct query *query, struct arena *arena,
                                    struct problem *problem);
 
+/* The same for a message route (reference, 6.1): static types, and a slot for each path. */
+MUST_CHECK enum status query_check_route(struct query *query, struct arena *arena,
+                                         struct problem *problem);
+
+/* Finds the function of a call; refuses unknown ones and wrong numbers of arguments. */
+MUST_CHECK enum status query_check_call(const struct query_checker *checker,
+                                        struct query_node *node);
+
 /*
  * Resolves one path (reference, 2.1): drops a collection prefix, puts system names into their
  * canonical case, and notes the source with the checker. Adds the attributes it reads to *needs.

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "query/dialect_internal.h"
+#include "query/parser_internal.h"
 
 enum {
     DEVICES = 1 << QUERY_DEVICES,
@@ -87,11 +88,51 @@ static const struct query_entry twin_entries[] = {
     JSON("error", QUERY_JOB_ERROR, JOBS),
 };
 
+/* Reference, 6.2: "deviceId", "tags" and "properties.reported", and of modules their id. */
+static const struct query_entry target_properties[] = {
+    OBJECT("reported", reported, 0),
+};
+
+static const struct query_entry target_entries[] = {
+    VALUE("deviceId", QUERY_DEVICE_ID, TWINS),
+    VALUE("moduleId", QUERY_MODULE_ID, MODULES),
+    JSON("tags", QUERY_TAGS, TWINS),
+    OBJECT("properties", target_properties, TWINS),
+};
+
 const struct query_dialect query_twin_dialect = {
+    .syntax = SYNTAX_QUERY,
+    .parse_expression = query_parse_where,
+    .advices = query_twin_advices,
+    .advice_count = QUERY_TWIN_ADVICE_COUNT,
     .entries = twin_entries,
     .entry_count = ARRAY_SIZE(twin_entries),
     .functions = query_twin_functions,
     .function_count = QUERY_TWIN_FUNCTION_COUNT,
     .not_binds_tight = false,
     .types_must_match = false,
+};
+
+const struct query_dialect query_target_dialect = {
+    .syntax = SYNTAX_QUERY,
+    .parse_expression = query_parse_where,
+    .advices = query_twin_advices,
+    .advice_count = QUERY_TWIN_ADVICE_COUNT,
+    .entries = target_entries,
+    .entry_count = ARRAY_SIZE(target_entries),
+    .functions = query_target_functions,
+    .function_count = QUERY_TARGET_FUNCTION_COUNT,
+    .has_no_lists = true,
+    .is_restricted = true,
+};
+
+const struct query_dialect query_route_dialect = {
+    .syntax = SYNTAX_ROUTE,
+    .parse_expression = query_parse_route,
+    .advices = query_route_advices,
+    .advice_count = QUERY_ROUTE_ADVICE_COUNT,
+    .functions = query_route_functions,
+    .function_count = QUERY_ROUTE_FUNCTION_COUNT,
+    .not_binds_tight = true,
+    .null_is_logical = true,
 };

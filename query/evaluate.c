@@ -10,17 +10,17 @@
  * errors: what makes no sense is undefined.
  */
 
-static enum query_truth truth_of(bool value)
+enum query_truth query_truth_of(bool value)
 {
     return value ? TRUTH_TRUE : TRUTH_FALSE;
 }
 
-static enum query_truth truth_not(enum query_truth truth)
+enum query_truth query_truth_not(enum query_truth truth)
 {
-    return truth == TRUTH_UNDEFINED ? truth : truth_of(truth == TRUTH_FALSE);
+    return truth == TRUTH_UNDEFINED ? truth : query_truth_of(truth == TRUTH_FALSE);
 }
 
-static struct query_value value_of(enum query_truth truth)
+struct query_value query_value_of(enum query_truth truth)
 {
     return truth == TRUTH_UNDEFINED ? (struct query_value){.type = QUERY_UNDEFINED}
                                     : query_boolean(truth == TRUTH_TRUE);
@@ -84,13 +84,13 @@ enum query_truth query_compare_equal(const struct query_value *a, const struct q
         return types_must_match ? TRUTH_UNDEFINED : TRUTH_FALSE;
     }
     if (a->type == QUERY_STRING) {
-        return truth_of(ignores_case ? str_equal_nocase(a->text, b->text)
-                                     : str_equal(a->text, b->text));
+        return query_truth_of(ignores_case ? str_equal_nocase(a->text, b->text)
+                                           : str_equal(a->text, b->text));
     }
     if (a->type == QUERY_NUMBER) {
-        return truth_of(a->number == b->number);
+        return query_truth_of(a->number == b->number);
     }
-    return truth_of(a->type == QUERY_NULL || a->boolean == b->boolean);
+    return query_truth_of(a->type == QUERY_NULL || a->boolean == b->boolean);
 }
 
 int query_value_order(const struct query_value *a, const struct query_value *b)
@@ -119,20 +119,26 @@ static bool order_fits(enum query_op op, int order)
     }
 }
 
+enum query_truth query_compare(enum query_op op, const struct query_value *a,
+                               const struct query_value *b, bool types_must_match,
+                               bool ignores_case)
+{
+    if (op == OP_EQUAL || op == OP_NOT_EQUAL) {
+        const enum query_truth equal = query_compare_equal(a, b, types_must_match, ignores_case);
+        return op == OP_EQUAL ? equal : query_truth_not(equal);
+    }
+    if (!is_primitive(a) || a->type != b->type) {
+        return TRUTH_UNDEFINED;
+    }
+    return query_truth_of(order_fits(op, query_value_order(a, b)));
+}
+
 static enum query_truth compare(const struct query_node *node, const struct query_row *row)
 {
     struct query_value scratch[2];
     const struct query_value *a = operand(node->children, row, &scratch[0]);
     const struct query_value *b = operand(node->children->next, row, &scratch[1]);
-    if (node->op == OP_EQUAL || node->op == OP_NOT_EQUAL) {
-        const bool strict = row->query->dialect->types_must_match;
-        const enum query_truth equal = query_compare_equal(a, b, strict, node->ignores_case);
-        return node->op == OP_EQUAL ? equal : truth_not(equal);
-    }
-    if (!is_primitive(a) || a->type != b->type) {
-        return TRUTH_UNDEFINED;
-    }
-    return truth_of(order_fits(node->op, query_value_order(a, b)));
+    return query_compare(node->op, a, b, row->query->dialect->types_must_match, node->ignores_case);
 }
 
 static enum query_truth in_list(const struct query_node *node, const struct query_row *row)
@@ -149,7 +155,7 @@ static enum query_truth in_list(const struct query_node *node, const struct quer
             query_compare_equal(left, &item->value, false, node->ignores_case);
         found = equal == TRUTH_TRUE ? equal : found;
     }
-    return node->op == OP_IN ? found : truth_not(found);
+    return node->op == OP_IN ? found : query_truth_not(found);
 }
 
 /* ---- logic ---- */
@@ -160,7 +166,7 @@ static enum query_truth judge(const struct query_node *node, const struct query_
 static enum query_truth judge_chain(const struct query_node *node, const struct query_row *row,
                                     enum query_truth settles)
 {
-    enum query_truth result = truth_not(settles);
+    enum query_truth result = query_truth_not(settles);
     for (const struct query_node *child = node->children; child != NULL; child = child->next) {
         const enum query_truth truth = judge(child, row);
         if (truth == settles) {
@@ -179,7 +185,7 @@ static enum query_truth judge(const struct query_node *node, const struct query_
     case NODE_IN:
         return in_list(node, row);
     case NODE_NOT:
-        return truth_not(judge(node->children, row));
+        return query_truth_not(judge(node->children, row));
     case NODE_AND:
         return judge_chain(node, row, TRUTH_FALSE);
     case NODE_OR:
@@ -187,7 +193,7 @@ static enum query_truth judge(const struct query_node *node, const struct query_
     default: {
         struct query_value scratch;
         const struct query_value *value = operand(node, row, &scratch);
-        return value->type == QUERY_BOOLEAN ? truth_of(value->boolean) : TRUTH_UNDEFINED;
+        return value->type == QUERY_BOOLEAN ? query_truth_of(value->boolean) : TRUTH_UNDEFINED;
     }
     }
 }
@@ -220,6 +226,14 @@ static double apply(enum query_op op, double a, double b)
 static struct query_value number_or_undefined(double number)
 {
     return isnan(number) ? (struct query_value){.type = QUERY_UNDEFINED} : query_number(number);
+}
+
+struct query_value query_apply(enum query_op op, const struct query_value *a,
+                               const struct query_value *b)
+{
+    return a->type == QUERY_NUMBER && b->type == QUERY_NUMBER
+               ? number_or_undefined(apply(op, a->number, b->number))
+               : (struct query_value){.type = QUERY_UNDEFINED};
 }
 
 static struct query_value calculate(const struct query_node *node, const struct query_row *row)
@@ -255,13 +269,22 @@ struct query_value query_evaluate(const struct query_node *node, const struct qu
                                             : (struct query_value){.type = QUERY_UNDEFINED};
     case NODE_TERM:
     case NODE_SUM:
-        return calculate(node, row);
+        return node->op == OP_CONCAT ? query_route_sum(node, row) : calculate(node, row);
     case NODE_NOT:
-    case NODE_COMPARE:
-    case NODE_IN:
     case NODE_AND:
     case NODE_OR:
+        if (row->query->dialect->null_is_logical) {
+            return query_route_logic(node, row);
+        }
+        break;
+    case NODE_RELATION:
+    case NODE_EQUALITY:
+        return query_route_comparison(node, row);
+    case NODE_COALESCE:
+        return query_route_coalesce(node, row);
+    case NODE_COMPARE:
+    case NODE_IN:
         break;
     }
-    return value_of(judge(node, row));
+    return query_value_of(judge(node, row));
 }

@@ -70,52 +70,6 @@ const char *query_explain_quote(struct str token, char out[QUERY_QUOTE_SIZE])
     return out;
 }
 
-const char *query_explain_word(struct str word)
-{
-    static const struct {
-        const char *word;
-        const char *advice;
-    } words[] = {
-        {"DISTINCT", "there is no DISTINCT; select the path and COUNT() with GROUP BY path"},
-        {"ORDER", "results cannot be sorted; sort them in your program"},
-        {"HAVING", "there is no HAVING; filter the groups in your program"},
-        {"LIMIT", "use SELECT TOP n"},
-        {"OFFSET", "pages are asked for with the x-ms-continuation header"},
-        {"JOIN", "one query reads one collection"},
-        {"INNER", "one query reads one collection"},
-        {"LEFT", "one query reads one collection"},
-        {"LIKE", "there is no LIKE; use STARTSWITH(path, 'text')"},
-        {"BETWEEN", "write path >= low AND path <= high"},
-        {"EXISTS", "there are no subqueries; test a property with is_defined(path)"},
-        {"IS", "write path = null, or is_defined(path)"},
-        {"UNION", "one query reads one collection"},
-        {"NOT", "'not in' is written NIN: path NIN ['a', 'b']"},
-        {"STARTS_WITH", "in twin queries it is written STARTSWITH"},
-        {"ENDS_WITH", "in twin queries it is written ENDSWITH"},
-        {"CONTAINS", "it exists in message routes only; twin queries have STARTSWITH and "
-                     "ARRAY_CONTAINS"},
-        {"ISDEFINED", "it is written IS_DEFINED"},
-        {"COUNT", "aggregates stand in the SELECT list only"},
-        {"AVG", "aggregates stand in the SELECT list only"},
-        {"SUM", "aggregates stand in the SELECT list only"},
-        {"MIN", "aggregates stand in the SELECT list only"},
-        {"MAX", "aggregates stand in the SELECT list only"},
-        {"CONCAT", "it exists in message routes only"},
-        {"LENGTH", "it exists in message routes only"},
-        {"LOWER", "it exists in message routes only"},
-        {"UPPER", "it exists in message routes only"},
-        {"SUBSTRING", "it exists in message routes only"},
-        {"INDEX_OF", "it exists in message routes only"},
-        {"AS_NUMBER", "it exists in message routes only"},
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
-        if (str_equal_nocase(word, str_from(words[i].word))) {
-            return words[i].advice;
-        }
-    }
-    return NULL;
-}
-
 /* The part of a line that fits beside the caret, cut at whole characters. */
 struct window {
     size_t start, end;

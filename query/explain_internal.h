@@ -19,10 +19,4 @@ enum status query_explain(struct problem *problem, struct str text, size_t offse
 #define QUERY_QUOTE_SIZE 64U
 const char *query_explain_quote(struct str token, char out[QUERY_QUOTE_SIZE]);
 
-/*
- * What to write instead, for a word of other SQL dialects or of message routes that stands where it
- * cannot: "use STARTSWITH(path, 'text')". NULL for other words.
- */
-const char *query_explain_word(struct str word);
-
 #endif

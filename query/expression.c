@@ -8,7 +8,7 @@ static bool literal_of(struct query_parser *parser, struct query_value *ret_valu
     const struct str text = query_parser_token_text(parser);
     if (query_parser_at(parser, TOKEN_NUMBER)) {
         *ret_value = query_number(query_number_decode(text));
-        ret_value->text = text;
+        ret_value->text = text.data[0] == '-' ? str_skip(text, 1) : text;
         return true;
     }
     if (query_parser_at(parser, TOKEN_STRING)) {
@@ -32,7 +32,7 @@ static bool literal_of(struct query_parser *parser, struct query_value *ret_valu
     return false;
 }
 
-static struct query_node *parse_literal(struct query_parser *parser)
+struct query_node *query_parse_literal(struct query_parser *parser)
 {
     struct query_value value;
     if (!literal_of(parser, &value)) {
@@ -81,7 +81,7 @@ static struct query_node *parse_array(struct query_parser *parser)
 }
 
 /* function = fname "(" [ expr { "," expr } ] ")" */
-static struct query_node *parse_call(struct query_parser *parser)
+struct query_node *query_parse_call(struct query_parser *parser)
 {
     struct query_node *node = query_node_new(parser, NODE_CALL, parser->token.offset);
     if (node == NULL) {
@@ -97,7 +97,7 @@ static struct query_node *parse_call(struct query_parser *parser)
     return query_node_with_children(node, list);
 }
 
-static struct query_node *parse_parenthesized(struct query_parser *parser)
+struct query_node *query_parse_parenthesized(struct query_parser *parser)
 {
     query_parser_advance(parser);
     struct query_node *node = query_parse_expression(parser);
@@ -120,7 +120,7 @@ static const char *advice_at_value(const struct query_parser *parser)
     if (query_parser_at(parser, TOKEN_SELECT)) {
         return "there are no subqueries";
     }
-    return query_explain_word(query_parser_token_text(parser));
+    return query_parser_advice(parser);
 }
 
 /* primary = "(" expr ")" | number | string | true | false | null | undefined | array | function
@@ -130,14 +130,14 @@ static struct query_node *parse_primary(struct query_parser *parser)
     const enum query_token_kind after =
         query_parser_at(parser, TOKEN_NAME) ? query_parser_token_after(parser).kind : TOKEN_END;
     if (after == TOKEN_OPEN) {
-        return parse_call(parser);
+        return query_parse_call(parser);
     }
-    struct query_node *literal = after == TOKEN_DOT ? NULL : parse_literal(parser);
+    struct query_node *literal = after == TOKEN_DOT ? NULL : query_parse_literal(parser);
     if (literal != NULL || parser->status != STATUS_OK) {
         return literal;
     }
     if (query_parser_at(parser, TOKEN_OPEN)) {
-        return parse_parenthesized(parser);
+        return query_parse_parenthesized(parser);
     }
     if (query_parser_at(parser, TOKEN_OPEN_BRACKET)) {
         return parse_array(parser);
@@ -153,14 +153,13 @@ static struct query_node *parse_primary(struct query_parser *parser)
     return parser->status == STATUS_OK ? node : NULL;
 }
 
-/* The one place that knows how tightly NOT binds: whether a NOT here belongs to the rule asking. */
-static bool at_not(const struct query_parser *parser, bool tight)
+bool query_parser_at_not(const struct query_parser *parser, bool tight)
 {
     return query_parser_at(parser, TOKEN_NOT) && parser->query->dialect->not_binds_tight == tight;
 }
 
-static struct query_node *parse_prefixed(struct query_parser *parser, enum query_node_kind kind,
-                                         struct query_node *(*parse_operand)(struct query_parser *))
+struct query_node *query_parse_prefixed(struct query_parser *parser, enum query_node_kind kind,
+                                        struct query_node *(*parse_operand)(struct query_parser *))
 {
     struct query_node *node = query_node_new(parser, kind, parser->token.offset);
     if (node == NULL || !query_parser_enter(parser)) {
@@ -181,32 +180,24 @@ static struct query_node *parse_prefixed(struct query_parser *parser, enum query
 static struct query_node *parse_unary(struct query_parser *parser)
 {
     if (query_parser_at(parser, TOKEN_MINUS)) {
-        return parse_prefixed(parser, NODE_NEGATE, parse_unary);
+        return query_parse_prefixed(parser, NODE_NEGATE, parse_unary);
     }
-    if (at_not(parser, true)) {
-        return parse_prefixed(parser, NODE_NOT, parse_unary);
+    if (query_parser_at_not(parser, true)) {
+        return query_parse_prefixed(parser, NODE_NOT, parse_unary);
     }
     return parse_primary(parser);
 }
 
-/* The binary operators, one level of precedence each, tightest first (reference, 1.3). */
-struct level {
-    enum query_node_kind kind;
-    struct {
-        enum query_token_kind token;
-        enum query_op op;
-    } operators[6];
-};
-
-static const struct level term_level = {
+/* Tightest first (reference, 1.3). */
+static const struct query_level term_level = {
     NODE_TERM,
     {{TOKEN_STAR, OP_MULTIPLY}, {TOKEN_SLASH, OP_DIVIDE}, {TOKEN_PERCENT, OP_MODULO}},
 };
-static const struct level sum_level = {
+static const struct query_level sum_level = {
     NODE_SUM,
     {{TOKEN_PLUS, OP_ADD}, {TOKEN_MINUS, OP_SUBTRACT}},
 };
-static const struct level comparison_level = {
+static const struct query_level comparison_level = {
     NODE_COMPARE,
     {{TOKEN_EQUAL, OP_EQUAL},
      {TOKEN_NOT_EQUAL, OP_NOT_EQUAL},
@@ -215,10 +206,10 @@ static const struct level comparison_level = {
      {TOKEN_GREATER, OP_GREATER},
      {TOKEN_GREATER_EQUAL, OP_GREATER_EQUAL}},
 };
-static const struct level and_level = {NODE_AND, {{TOKEN_AND, OP_AND}}};
-static const struct level or_level = {NODE_OR, {{TOKEN_OR, OP_OR}}};
+static const struct query_level and_level = {NODE_AND, {{TOKEN_AND, OP_AND}}};
+static const struct query_level or_level = {NODE_OR, {{TOKEN_OR, OP_OR}}};
 
-static enum query_op operator_at(const struct query_parser *parser, const struct level *level)
+static enum query_op operator_at(const struct query_parser *parser, const struct query_level *level)
 {
     for (size_t i = 0; i < ARRAY_SIZE(level->operators); i++) {
         if (level->operators[i].op != OP_NONE &&
@@ -229,9 +220,8 @@ static enum query_op operator_at(const struct query_parser *parser, const struct
     return OP_NONE;
 }
 
-/* chain = operand { operator operand }, one node for the whole of it */
-static struct query_node *parse_chain(struct query_parser *parser, const struct level *level,
-                                      struct query_node *(*parse_operand)(struct query_parser *))
+struct query_node *query_parse_chain(struct query_parser *parser, const struct query_level *level,
+                                     struct query_node *(*parse_operand)(struct query_parser *))
 {
     struct query_node *first = parse_operand(parser);
     if (first == NULL || operator_at(parser, level) == OP_NONE) {
@@ -260,13 +250,13 @@ static struct query_node *parse_chain(struct query_parser *parser, const struct 
 /* term = unary { ( "*" | "/" | "%" ) unary } */
 static struct query_node *parse_term(struct query_parser *parser)
 {
-    return parse_chain(parser, &term_level, parse_unary);
+    return query_parse_chain(parser, &term_level, parse_unary);
 }
 
 /* sum = term { ( "+" | "-" ) term } */
 static struct query_node *parse_sum(struct query_parser *parser)
 {
-    return parse_chain(parser, &sum_level, parse_term);
+    return query_parse_chain(parser, &sum_level, parse_term);
 }
 
 /* const_array = "[" [ const { "," const } ] "]" ;
@@ -276,7 +266,7 @@ static struct query_node *parse_constant(struct query_parser *parser)
     const size_t offset = parser->token.offset;
     const bool negative = query_parser_accept(parser, TOKEN_MINUS);
     struct query_node *node =
-        !negative || query_parser_at(parser, TOKEN_NUMBER) ? parse_literal(parser) : NULL;
+        !negative || query_parser_at(parser, TOKEN_NUMBER) ? query_parse_literal(parser) : NULL;
     if (node == NULL) {
         return query_parser_fail_with(parser, "a number, a string, true, false or null",
                                       "the list after IN holds constants only");
@@ -337,6 +327,11 @@ static struct query_node *parse_comparison(struct query_parser *parser)
         return node;
     }
     const enum query_op op = operator_at(parser, &comparison_level);
+    if (op == OP_NONE && parser->query->dialect->has_no_lists) {
+        return query_parser_fail_with(parser, "AND, OR or the end of the condition",
+                                      "a target condition has no IN and NIN; write deviceId = 'a' "
+                                      "OR deviceId = 'b'");
+    }
     if (op == OP_NONE) {
         node = parse_in(parser, node);
     } else {
@@ -362,23 +357,28 @@ static struct query_node *parse_comparison(struct query_parser *parser)
 /* not = NOT not | comparison */
 static struct query_node *parse_not(struct query_parser *parser)
 {
-    return at_not(parser, false) ? parse_prefixed(parser, NODE_NOT, parse_not)
-                                 : parse_comparison(parser);
+    return query_parser_at_not(parser, false) ? query_parse_prefixed(parser, NODE_NOT, parse_not)
+                                              : parse_comparison(parser);
 }
 
 /* and = not { AND not } */
 static struct query_node *parse_and(struct query_parser *parser)
 {
-    return parse_chain(parser, &and_level, parse_not);
+    return query_parse_chain(parser, &and_level, parse_not);
 }
 
 /* expr = or ; or = and { OR and } */
+struct query_node *query_parse_where(struct query_parser *parser)
+{
+    return query_parse_chain(parser, &or_level, parse_and);
+}
+
 struct query_node *query_parse_expression(struct query_parser *parser)
 {
     if (!query_parser_enter(parser)) {
         return NULL;
     }
-    struct query_node *node = parse_chain(parser, &or_level, parse_and);
+    struct query_node *node = parser->query->dialect->parse_expression(parser);
     query_parser_leave(parser);
     return node;
 }

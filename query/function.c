@@ -2,7 +2,8 @@
 #include "query/dialect_internal.h"
 #include "query/row_internal.h"
 
-/* The functions of twin queries (reference, 1.4). A wrong argument makes the call undefined. */
+/* The functions of twin queries and target conditions (reference, 1.4). A wrong argument makes the
+ * call undefined. */
 
 static const struct query_value undefined = {.type = QUERY_UNDEFINED};
 
@@ -128,11 +129,37 @@ static struct query_value is_primitive(const struct query_node *argument,
     return is_type(argument, row, QUERY_NULL, QUERY_STRING);
 }
 
+#define FUNCTION(text, count, path, function)                                                      \
+    {                                                                                              \
+        .name = (text), .arguments = (count), .arguments_max = (count), .wants_path = (path),      \
+        .call = (function)                                                                         \
+    }
+
 const struct query_function query_twin_functions[QUERY_TWIN_FUNCTION_COUNT] = {
-    {"IS_DEFINED", 1, true, is_defined},      {"STARTSWITH", 2, false, starts_with},
-    {"ENDSWITH", 2, false, ends_with},        {"ARRAY_CONTAINS", 2, false, array_contains},
-    {"IS_NULL", 1, false, is_null},           {"IS_BOOL", 1, false, is_bool},
-    {"IS_NUMBER", 1, false, is_number},       {"IS_STRING", 1, false, is_string},
-    {"IS_ARRAY", 1, false, is_array},         {"IS_OBJECT", 1, false, is_object},
-    {"IS_PRIMITIVE", 1, false, is_primitive},
+    FUNCTION("IS_DEFINED", 1, true, is_defined),
+    FUNCTION("STARTSWITH", 2, false, starts_with),
+    FUNCTION("ENDSWITH", 2, false, ends_with),
+    FUNCTION("ARRAY_CONTAINS", 2, false, array_contains),
+    FUNCTION("IS_NULL", 1, false, is_null),
+    FUNCTION("IS_BOOL", 1, false, is_bool),
+    FUNCTION("IS_NUMBER", 1, false, is_number),
+    FUNCTION("IS_STRING", 1, false, is_string),
+    FUNCTION("IS_ARRAY", 1, false, is_array),
+    FUNCTION("IS_OBJECT", 1, false, is_object),
+    FUNCTION("IS_PRIMITIVE", 1, false, is_primitive),
+};
+
+/* The hub runs a target condition as a twin query (reference, 6.2), so it accepts the same. */
+const struct query_function query_target_functions[QUERY_TARGET_FUNCTION_COUNT] = {
+    FUNCTION("IS_DEFINED", 1, true, is_defined),
+    FUNCTION("STARTSWITH", 2, false, starts_with),
+    FUNCTION("ENDSWITH", 2, false, ends_with),
+    FUNCTION("ARRAY_CONTAINS", 2, false, array_contains),
+    FUNCTION("IS_NULL", 1, false, is_null),
+    FUNCTION("IS_BOOL", 1, false, is_bool),
+    FUNCTION("IS_NUMBER", 1, false, is_number),
+    FUNCTION("IS_STRING", 1, false, is_string),
+    FUNCTION("IS_ARRAY", 1, false, is_array),
+    FUNCTION("IS_OBJECT", 1, false, is_object),
+    FUNCTION("IS_PRIMITIVE", 1, false, is_primitive),
 };

@@ -66,9 +66,7 @@ static bool is_name_part(char c)
     return is_name_start(c) || is_digit(c) || c == '-';
 }
 
-/* The character at `position`, NUL at the end: NUL is part of no token, so the two need no telling
- * apart. */
-static char peek(const struct query_lexer *lexer, size_t ahead)
+char query_lexer_peek(const struct query_lexer *lexer, size_t ahead)
 {
     const struct str rest = str_skip(lexer->text, lexer->position + ahead);
     if (rest.size == 0) {
@@ -77,8 +75,8 @@ static char peek(const struct query_lexer *lexer, size_t ahead)
     return rest.data[0];
 }
 
-static struct query_token token_of(struct query_lexer *lexer, enum query_token_kind kind,
-                                   size_t size)
+struct query_token query_lexer_token(struct query_lexer *lexer, enum query_token_kind kind,
+                                     size_t size)
 {
     const struct query_token token = {.kind = kind, .offset = lexer->position, .size = size};
     lexer->position += size;
@@ -86,12 +84,12 @@ static struct query_token token_of(struct query_lexer *lexer, enum query_token_k
     return token;
 }
 
-static struct query_token illegal(struct query_lexer *lexer, size_t ahead, size_t size,
-                                  const char *reason)
+struct query_token query_lexer_illegal(struct query_lexer *lexer, size_t ahead, size_t size,
+                                       const char *reason)
 {
     lexer->position += ahead;
     const size_t left = lexer->text.size - lexer->position;
-    struct query_token token = token_of(lexer, TOKEN_ILLEGAL, size < left ? size : left);
+    struct query_token token = query_lexer_token(lexer, TOKEN_ILLEGAL, size < left ? size : left);
     token.reason = reason;
     return token;
 }
@@ -101,7 +99,7 @@ static struct query_token illegal(struct query_lexer *lexer, size_t ahead, size_
  * bare name may hold any other character from U+0080 on; with these it would look right and match
  * nothing. They can still stand inside [[ ]].
  */
-static const char *look_alike(const struct query_lexer *lexer, size_t ahead)
+const char *query_lexer_look_alike(const struct query_lexer *lexer, size_t ahead)
 {
     static const struct {
         const char *bytes;
@@ -125,7 +123,7 @@ static const char *look_alike(const struct query_lexer *lexer, size_t ahead)
     return NULL;
 }
 
-static size_t utf8_size(char lead)
+size_t query_utf8_size(char lead)
 {
     const unsigned char c = (unsigned char)lead;
     return c < 0x80 ? 1 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
@@ -135,13 +133,14 @@ static size_t utf8_size(char lead)
 static struct query_token lex_name(struct query_lexer *lexer, bool after_dot)
 {
     size_t size = 0;
-    while (is_name_part(peek(lexer, size))) {
-        const char lead = peek(lexer, size);
-        const char *reason = (unsigned char)lead >= 0x80 ? look_alike(lexer, size) : NULL;
+    while (is_name_part(query_lexer_peek(lexer, size))) {
+        const char lead = query_lexer_peek(lexer, size);
+        const char *reason =
+            (unsigned char)lead >= 0x80 ? query_lexer_look_alike(lexer, size) : NULL;
         if (reason != NULL) {
-            return illegal(lexer, size, utf8_size(lead), reason);
+            return query_lexer_illegal(lexer, size, query_utf8_size(lead), reason);
         }
-        size += utf8_size(lead);
+        size += query_utf8_size(lead);
     }
     const struct str word = str_of(lexer->text.data + lexer->position, size);
     enum query_token_kind kind = TOKEN_NAME;
@@ -150,29 +149,29 @@ static struct query_token lex_name(struct query_lexer *lexer, bool after_dot)
             kind = keywords[i].kind;
         }
     }
-    return token_of(lexer, kind, size);
+    return query_lexer_token(lexer, kind, size);
 }
 
 /* "[[" any characters but "]]" "]]" */
 static struct query_token lex_quoted_name(struct query_lexer *lexer)
 {
     size_t size = 2;
-    while (peek(lexer, size) != ']' || peek(lexer, size + 1) != ']') {
+    while (query_lexer_peek(lexer, size) != ']' || query_lexer_peek(lexer, size + 1) != ']') {
         if (lexer->position + size >= lexer->text.size) {
-            return illegal(lexer, 0, 2, "a name that starts with [[ must end with ]]");
+            return query_lexer_illegal(lexer, 0, 2, "a name that starts with [[ must end with ]]");
         }
         size++;
     }
     if (size == 2) {
-        return illegal(lexer, 0, 4, "a name cannot be empty");
+        return query_lexer_illegal(lexer, 0, 4, "a name cannot be empty");
     }
-    return token_of(lexer, TOKEN_QUOTED_NAME, size + 2);
+    return query_lexer_token(lexer, TOKEN_QUOTED_NAME, size + 2);
 }
 
 /* The size of an escape that starts with a backslash, 0 when there is no such escape. */
 static size_t escape_size(const struct query_lexer *lexer, size_t ahead)
 {
-    const char c = peek(lexer, ahead + 1);
+    const char c = query_lexer_peek(lexer, ahead + 1);
     if (c == '\'' || c == '"' || c == '\\') {
         return 2;
     }
@@ -180,68 +179,69 @@ static size_t escape_size(const struct query_lexer *lexer, size_t ahead)
         return 0;
     }
     for (size_t i = 2; i < 6; i++) {
-        if (!is_hex(peek(lexer, ahead + i))) {
+        if (!is_hex(query_lexer_peek(lexer, ahead + i))) {
             return 0;
         }
     }
     return 6;
 }
 
-static struct query_token lex_string(struct query_lexer *lexer)
+struct query_token query_lexer_string(struct query_lexer *lexer)
 {
-    const char quote = peek(lexer, 0);
+    const char quote = query_lexer_peek(lexer, 0);
     size_t size = 1;
     while (lexer->position + size < lexer->text.size) {
-        const char c = peek(lexer, size);
+        const char c = query_lexer_peek(lexer, size);
         if (c == '\\') {
             const size_t escape = escape_size(lexer, size);
             if (escape == 0) {
-                return illegal(lexer, size, 1 + utf8_size(peek(lexer, size + 1)),
-                               "the escapes of a string are \\' \\\" \\\\ and \\uXXXX");
+                return query_lexer_illegal(lexer, size,
+                                           1 + query_utf8_size(query_lexer_peek(lexer, size + 1)),
+                                           "the escapes of a string are \\' \\\" \\\\ and \\uXXXX");
             }
             size += escape;
         } else if (c != quote) {
             size++;
-        } else if (peek(lexer, size + 1) == quote) {
+        } else if (query_lexer_peek(lexer, size + 1) == quote) {
             size += 2;
         } else {
-            return token_of(lexer, TOKEN_STRING, size + 1);
+            return query_lexer_token(lexer, TOKEN_STRING, size + 1);
         }
     }
-    return illegal(lexer, 0, 1, "this string is never closed");
+    return query_lexer_illegal(lexer, 0, 1, "this string is never closed");
 }
 
 static size_t count_digits(const struct query_lexer *lexer, size_t ahead)
 {
     size_t count = 0;
-    while (is_digit(peek(lexer, ahead + count))) {
+    while (is_digit(query_lexer_peek(lexer, ahead + count))) {
         count++;
     }
     return count;
 }
 
-/* The size of the number here, 0 when a digit is missing where one has to stand. */
-static size_t number_size(const struct query_lexer *lexer)
+size_t query_lexer_number_size(const struct query_lexer *lexer, size_t ahead)
 {
-    if (peek(lexer, 0) == '0' && (peek(lexer, 1) | 0x20) == 'x') {
+    if (query_lexer_peek(lexer, ahead) == '0' &&
+        (query_lexer_peek(lexer, ahead + 1) | 0x20) == 'x') {
         size_t size = 2;
-        while (is_hex(peek(lexer, size))) {
+        while (is_hex(query_lexer_peek(lexer, ahead + size))) {
             size++;
         }
         return size > 2 ? size : 0;
     }
-    size_t size = count_digits(lexer, 0);
-    if (peek(lexer, size) == '.') {
-        const size_t fraction = count_digits(lexer, size + 1);
+    size_t size = count_digits(lexer, ahead);
+    if (query_lexer_peek(lexer, ahead + size) == '.') {
+        const size_t fraction = count_digits(lexer, ahead + size + 1);
         if (fraction == 0) {
             return 0;
         }
         size += 1 + fraction;
     }
-    if ((peek(lexer, size) | 0x20) == 'e') {
-        const char sign = peek(lexer, size + 1);
+    if ((query_lexer_peek(lexer, ahead + size) | 0x20) == 'e') {
+        const char sign = query_lexer_peek(lexer, ahead + size + 1);
         const size_t start = size + (sign == '+' || sign == '-' ? 2 : 1);
-        const size_t exponent = count_digits(lexer, start);
+        const size_t exponent = count_digits(lexer, ahead + start);
         if (exponent == 0) {
             return 0;
         }
@@ -252,12 +252,13 @@ static size_t number_size(const struct query_lexer *lexer)
 
 static struct query_token lex_number(struct query_lexer *lexer)
 {
-    const size_t size = number_size(lexer);
-    if (size == 0 || is_name_start(peek(lexer, size))) {
-        return illegal(lexer, 0, size == 0 ? 1 : size + utf8_size(peek(lexer, size)),
-                       "this is no number; a name that starts with a digit stands in [[ ]]");
+    const size_t size = query_lexer_number_size(lexer, 0);
+    if (size == 0 || is_name_start(query_lexer_peek(lexer, size))) {
+        return query_lexer_illegal(
+            lexer, 0, size == 0 ? 1 : size + query_utf8_size(query_lexer_peek(lexer, size)),
+            "this is no number; a name that starts with a digit stands in [[ ]]");
     }
-    return token_of(lexer, TOKEN_NUMBER, size);
+    return query_lexer_token(lexer, TOKEN_NUMBER, size);
 }
 
 static struct query_token lex_operator(struct query_lexer *lexer)
@@ -267,27 +268,30 @@ static struct query_token lex_operator(struct query_lexer *lexer)
         const struct str text = str_from(operators[i].text);
         if (str_starts(rest, text)) {
             return operators[i].kind == TOKEN_ILLEGAL
-                       ? illegal(lexer, 0, text.size, operators[i].reason)
-                       : token_of(lexer, operators[i].kind, text.size);
+                       ? query_lexer_illegal(lexer, 0, text.size, operators[i].reason)
+                       : query_lexer_token(lexer, operators[i].kind, text.size);
         }
     }
     for (size_t i = 0; i < ARRAY_SIZE(single_characters); i++) {
-        if (peek(lexer, 0) == single_characters[i].character) {
-            return token_of(lexer, single_characters[i].kind, 1);
+        if (query_lexer_peek(lexer, 0) == single_characters[i].character) {
+            return query_lexer_token(lexer, single_characters[i].kind, 1);
         }
     }
-    return illegal(lexer, 0, 1, "no word of the language starts with it");
+    return query_lexer_illegal(lexer, 0, 1, "no word of the language starts with it");
 }
 
 struct query_token query_lexer_next(struct query_lexer *lexer)
 {
-    char c = peek(lexer, 0);
+    if (lexer->syntax == SYNTAX_ROUTE) {
+        return query_lexer_next_route(lexer);
+    }
+    char c = query_lexer_peek(lexer, 0);
     while (c == ' ' || c == '\t' || c == '\r' || c == '\n') {
         lexer->position++;
-        c = peek(lexer, 0);
+        c = query_lexer_peek(lexer, 0);
     }
     if (lexer->position >= lexer->text.size) {
-        return token_of(lexer, TOKEN_END, 0);
+        return query_lexer_token(lexer, TOKEN_END, 0);
     }
     const enum query_token_kind before = lexer->previous;
     const bool after_dot = before == TOKEN_DOT;
@@ -295,13 +299,14 @@ struct query_token query_lexer_next(struct query_lexer *lexer)
         return lex_name(lexer, after_dot);
     }
     const bool after_name = before == TOKEN_NAME || before == TOKEN_QUOTED_NAME;
-    if (is_digit(c) || (c == '.' && !after_name && is_digit(peek(lexer, 1)))) {
+    if (is_digit(c) || (c == '.' && !after_name && is_digit(query_lexer_peek(lexer, 1)))) {
         return lex_number(lexer);
     }
     if (c == '\'' || c == '"') {
-        return lex_string(lexer);
+        return query_lexer_string(lexer);
     }
-    if (c == '[' && peek(lexer, 1) == '[' && before != TOKEN_IN && before != TOKEN_NIN) {
+    if (c == '[' && query_lexer_peek(lexer, 1) == '[' && before != TOKEN_IN &&
+        before != TOKEN_NIN) {
         return lex_quoted_name(lexer);
     }
     return lex_operator(lexer);

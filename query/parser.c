@@ -72,10 +72,14 @@ void *query_parser_fail_with(struct query_parser *parser, const char *expected, 
     return NULL;
 }
 
+const char *query_parser_advice(const struct query_parser *parser)
+{
+    return query_advice_for(parser->query->dialect, query_parser_token_text(parser));
+}
+
 void *query_parser_fail(struct query_parser *parser, const char *expected)
 {
-    return query_parser_fail_with(parser, expected,
-                                  query_explain_word(query_parser_token_text(parser)));
+    return query_parser_fail_with(parser, expected, query_parser_advice(parser));
 }
 
 bool query_parser_expect(struct query_parser *parser, enum query_token_kind kind,

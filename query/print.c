@@ -3,14 +3,14 @@
 #include <math.h>
 
 #include "base/json.h"
-#include "query/ast_internal.h"
-#include "query/lexer_internal.h"
+#include "query/dialect_internal.h"
 
 static const char *const op_texts[] = {
-    [OP_NONE] = "",         [OP_EQUAL] = "=",   [OP_NOT_EQUAL] = "!=",     [OP_LESS] = "<",
-    [OP_LESS_EQUAL] = "<=", [OP_GREATER] = ">", [OP_GREATER_EQUAL] = ">=", [OP_IN] = "IN",
-    [OP_NIN] = "NIN",       [OP_ADD] = "+",     [OP_SUBTRACT] = "-",       [OP_MULTIPLY] = "*",
-    [OP_DIVIDE] = "/",      [OP_MODULO] = "%",  [OP_AND] = "AND",          [OP_OR] = "OR",
+    [OP_NONE] = "",         [OP_EQUAL] = "=",     [OP_NOT_EQUAL] = "!=",     [OP_LESS] = "<",
+    [OP_LESS_EQUAL] = "<=", [OP_GREATER] = ">",   [OP_GREATER_EQUAL] = ">=", [OP_IN] = "IN",
+    [OP_NIN] = "NIN",       [OP_ADD] = "+",       [OP_SUBTRACT] = "-",       [OP_MULTIPLY] = "*",
+    [OP_DIVIDE] = "/",      [OP_MODULO] = "%",    [OP_AND] = "AND",          [OP_OR] = "OR",
+    [OP_CONCAT] = "||",     [OP_COALESCE] = "??",
 };
 
 /* ---- names, strings, literals ---- */
@@ -28,6 +28,10 @@ static void print_name(struct buf *out, struct str name, bool first)
 
 static void print_path(struct buf *out, const struct query_path *path)
 {
+    if (path->root != ROOT_DOCUMENT) {
+        buf_append_format(out, path->in_braces ? "{%.*s}" : "%.*s", STR_ARG(path->written));
+        return;
+    }
     /* A tag called `devices` at the root keeps a prefix, lest its own name be taken for one. */
     if (path->name_count > 1 && str_equal_nocase(path->names[0], STR("devices"))) {
         buf_append_str(out, STR("devices."));
@@ -81,101 +85,127 @@ static void print_literal(struct buf *out, const struct query_value *value)
 
 /* ---- the text ---- */
 
-/* How tightly a node's operator binds (reference, 1.3): an operand of looser or equal binding than
- * its parent stands in parentheses, so that the tree comes back as it was. */
-static int binding(const struct query_node *node)
+/*
+ * How tightly a node's operator binds (reference, 1.3 and 6.1): an operand of looser or equal
+ * binding than its parent stands in parentheses, so that the tree comes back as it was.
+ */
+static int binding(const struct query_node *node, bool not_binds_tight)
 {
     static const int bindings[] = {
-        [NODE_LITERAL] = 9, [NODE_PATH] = 9, [NODE_ARRAY] = 9, [NODE_CALL] = 9,
-        [NODE_NEGATE] = 8,  [NODE_TERM] = 7, [NODE_SUM] = 6,   [NODE_COMPARE] = 5,
-        [NODE_IN] = 5,      [NODE_NOT] = 4,  [NODE_AND] = 3,   [NODE_OR] = 2,
+        [NODE_LITERAL] = 9,  [NODE_PATH] = 9,    [NODE_ARRAY] = 9,    [NODE_CALL] = 9,
+        [NODE_NEGATE] = 8,   [NODE_TERM] = 7,    [NODE_SUM] = 6,      [NODE_RELATION] = 5,
+        [NODE_EQUALITY] = 4, [NODE_COMPARE] = 4, [NODE_IN] = 4,       [NODE_NOT] = 3,
+        [NODE_AND] = 2,      [NODE_OR] = 1,      [NODE_COALESCE] = 0,
     };
-    return bindings[node->kind];
+    return node->kind == NODE_NOT && not_binds_tight ? bindings[NODE_NEGATE] : bindings[node->kind];
 }
 
-static void print_node(struct buf *out, const struct query_node *node);
+struct printer {
+    struct buf *out;
+    bool not_binds_tight; /* as in the dialect */
+};
 
-static void print_operand(struct buf *out, const struct query_node *node, int tightest_refused)
+static void print_node(const struct printer *printer, const struct query_node *node);
+
+static void print_operand(const struct printer *printer, const struct query_node *node,
+                          int tightest_refused)
 {
-    const bool parentheses = binding(node) <= tightest_refused;
-    buf_append_str(out, parentheses ? STR("(") : STR_EMPTY);
-    print_node(out, node);
-    buf_append_str(out, parentheses ? STR(")") : STR_EMPTY);
+    const bool parentheses = binding(node, printer->not_binds_tight) <= tightest_refused;
+    buf_append_str(printer->out, parentheses ? STR("(") : STR_EMPTY);
+    print_node(printer, node);
+    buf_append_str(printer->out, parentheses ? STR(")") : STR_EMPTY);
 }
 
-static void print_chain(struct buf *out, const struct query_node *node)
+static void print_chain(const struct printer *printer, const struct query_node *node)
 {
     for (const struct query_node *child = node->children; child != NULL; child = child->next) {
         if (child != node->children) {
-            buf_append_format(out, " %s ", op_texts[child->joined_by]);
+            buf_append_format(printer->out, " %s ", op_texts[child->joined_by]);
         }
-        print_operand(out, child, binding(node));
+        print_operand(printer, child, binding(node, printer->not_binds_tight));
     }
 }
 
-static void print_list(struct buf *out, const struct query_node *first)
+static void print_prefixed(const struct printer *printer, const struct query_node *node)
+{
+    buf_append_str(printer->out, node->kind == NODE_NOT ? STR("NOT ") : STR("- "));
+    print_operand(printer, node->children, binding(node, printer->not_binds_tight) - 1);
+}
+
+static void print_list(const struct printer *printer, const struct query_node *first)
 {
     for (const struct query_node *item = first; item != NULL; item = item->next) {
-        buf_append_str(out, item == first ? STR_EMPTY : STR(", "));
-        print_node(out, item);
+        buf_append_str(printer->out, item == first ? STR_EMPTY : STR(", "));
+        print_node(printer, item);
     }
 }
 
 /* "[" and a list; two brackets in a row would open a quoted name. */
-static void print_brackets(struct buf *out, const struct query_node *first)
+static void print_brackets(const struct printer *printer, const struct query_node *first)
 {
-    buf_append_byte(out, '[');
+    struct buf *out = printer->out;
+    buf_append_str(out, STR("[ "));
     const size_t start = out->size;
-    print_list(out, first);
-    if (out->size > start && out->data[start] == '[') {
-        buf_truncate(out, start);
-        buf_append_byte(out, ' ');
-        print_list(out, first);
+    print_list(printer, first);
+    if (out->failed == STATUS_OK && (out->size == start || out->data[start] != '[')) {
+        memmove(out->data + start - 1, out->data + start, out->size - start);
+        buf_truncate(out, out->size - 1);
     }
     buf_append_byte(out, ']');
 }
 
-static void print_node(struct buf *out, const struct query_node *node)
+static void print_call(const struct printer *printer, const struct query_node *node)
+{
+    buf_append_str(printer->out, node->name);
+    buf_append_byte(printer->out, '(');
+    print_list(printer, node->children);
+    buf_append_byte(printer->out, ')');
+}
+
+/* A comparison of twin queries; in routes they are chains. */
+static void print_comparison(const struct printer *printer, const struct query_node *node)
+{
+    const int refused = binding(node, printer->not_binds_tight);
+    print_operand(printer, node->children, refused);
+    buf_append_format(printer->out, " %s ", op_texts[node->op]);
+    if (node->kind == NODE_IN) {
+        print_brackets(printer, node->children->next);
+    } else {
+        print_operand(printer, node->children->next, refused);
+    }
+}
+
+static void print_node(const struct printer *printer, const struct query_node *node)
 {
     switch (node->kind) {
     case NODE_LITERAL:
-        print_literal(out, &node->value);
+        print_literal(printer->out, &node->value);
         break;
     case NODE_PATH:
-        print_path(out, node->path);
+        print_path(printer->out, node->path);
         break;
     case NODE_ARRAY:
-        print_brackets(out, node->children);
+        print_brackets(printer, node->children);
         break;
     case NODE_CALL:
-        buf_append_str(out, node->name);
-        buf_append_byte(out, '(');
-        print_list(out, node->children);
-        buf_append_byte(out, ')');
+        print_call(printer, node);
         break;
     case NODE_NEGATE:
-        buf_append_str(out, STR("- "));
-        print_operand(out, node->children, binding(node) - 1);
-        break;
     case NODE_NOT:
-        buf_append_str(out, STR("NOT "));
-        print_operand(out, node->children, binding(node) - 1);
+        print_prefixed(printer, node);
         break;
     case NODE_COMPARE:
-        print_operand(out, node->children, binding(node));
-        buf_append_format(out, " %s ", op_texts[node->op]);
-        print_operand(out, node->children->next, binding(node));
-        break;
     case NODE_IN:
-        print_operand(out, node->children, binding(node));
-        buf_append_format(out, " %s ", op_texts[node->op]);
-        print_brackets(out, node->children->next);
+        print_comparison(printer, node);
         break;
     case NODE_TERM:
     case NODE_SUM:
     case NODE_AND:
     case NODE_OR:
-        print_chain(out, node);
+    case NODE_RELATION:
+    case NODE_EQUALITY:
+    case NODE_COALESCE:
+        print_chain(printer, node);
         break;
     }
 }
@@ -205,8 +235,30 @@ static const char *collection_name(enum query_collection collection)
     return names[collection];
 }
 
+static void print_where(const struct query *query, struct buf *out)
+{
+    const struct printer printer = {out, query->dialect->not_binds_tight};
+    print_node(&printer, query->where);
+}
+
+static void print_condition(const struct query *query, struct buf *out)
+{
+    if (query->info.collection == QUERY_MODULES) {
+        buf_append_str(out, STR("FROM devices.modules WHERE "));
+    }
+    if (query->where == NULL) {
+        buf_append_byte(out, '*');
+    } else if (!query->is_empty) {
+        print_where(query, out);
+    }
+}
+
 void query_print(const struct query *query, struct buf *out)
 {
+    if (query->is_condition) {
+        print_condition(query, out);
+        return;
+    }
     buf_append_str(out, STR("SELECT "));
     if (query->info.top != QUERY_NO_TOP) {
         buf_append_format(out, "TOP %llu ", (unsigned long long)query->info.top);
@@ -219,7 +271,7 @@ void query_print(const struct query *query, struct buf *out)
     buf_append_format(out, " FROM %s", collection_name(query->info.collection));
     if (query->where != NULL) {
         buf_append_str(out, STR(" WHERE "));
-        print_node(out, query->where);
+        print_where(query, out);
     }
     for (size_t i = 0; i < query->group_path_count; i++) {
         buf_append_str(out, i == 0 ? STR(" GROUP BY ") : STR(", "));

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "query/query.h"
 
+#include <assert.h>
+
 #include "query/check_internal.h"
 #include "query/dialect_internal.h"
 #include "query/explain_internal.h"
@@ -53,8 +55,9 @@ static enum status check_text(struct str text, struct problem *problem)
     return STATUS_OK;
 }
 
-enum status query_parse(struct str text, struct arena *arena, const struct query **ret_query,
-                        struct problem *problem)
+static enum status parse_with(const struct query_dialect *dialect, struct str text,
+                              bool (*parse)(struct query_parser *parser), struct arena *arena,
+                              struct query **ret_query, struct problem *problem)
 {
     enum status status = check_text(text, problem);
     if (status != STATUS_OK) {
@@ -65,14 +68,51 @@ enum status query_parse(struct str text, struct arena *arena, const struct query
         return STATUS_NO_MEMORY;
     }
     query->text = text;
-    query->dialect = &query_twin_dialect;
-    struct query_parser parser = {
-        .lexer = {.text = text}, .arena = arena, .query = query, .problem = problem};
+    query->dialect = dialect;
+    struct query_parser parser = {.lexer = {.text = text, .syntax = dialect->syntax},
+                                  .arena = arena,
+                                  .query = query,
+                                  .problem = problem};
     query_parser_advance(&parser);
-    if (!query_parse_statement(&parser)) {
+    if (!parse(&parser)) {
         return parser.status;
     }
-    status = query_check(query, arena, problem);
+    status = dialect->syntax == SYNTAX_ROUTE ? query_check_route(query, arena, problem)
+                                             : query_check(query, arena, problem);
+    if (status == STATUS_OK) {
+        *ret_query = query;
+    }
+    return status;
+}
+
+enum status query_parse(struct str text, struct arena *arena, const struct query **ret_query,
+                        struct problem *problem)
+{
+    struct query *query = NULL;
+    const enum status status =
+        parse_with(&query_twin_dialect, text, query_parse_statement, arena, &query, problem);
+    if (status == STATUS_OK) {
+        *ret_query = query;
+    }
+    return status;
+}
+
+enum status query_condition_parse(enum query_condition_kind kind, struct str text,
+                                  struct arena *arena, const struct query **ret_query,
+                                  struct problem *problem)
+{
+    static const struct query_dialect *const dialects[] = {
+        [QUERY_TARGET_CONDITION] = &query_target_dialect,
+        [QUERY_JOB_CONDITION] = &query_twin_dialect,
+        [QUERY_ROUTE_CONDITION] = &query_route_dialect,
+    };
+    struct query *query = NULL;
+    enum status status =
+        parse_with(dialects[kind], text, query_parse_condition, arena, &query, problem);
+    assert(status != STATUS_OK || query != NULL);
+    if (status == STATUS_OK && kind == QUERY_JOB_CONDITION && query->is_empty) {
+        status = query_explain(problem, text, 0, "The condition is empty; for all devices write *");
+    }
     if (status == STATUS_OK) {
         *ret_query = query;
     }

@@ -4,7 +4,8 @@
 
 /*
  * The IoT Hub query language for twins, module twins and device jobs (query language reference,
- * sections 1 to 3): a text becomes a checked query, and the query judges and projects rows.
+ * sections 1 to 3): a text becomes a checked query, and the query judges and projects rows. The
+ * conditions of configurations, jobs and message routes (section 6) are queries without SELECT.
  *
  * The path of one request:
  *     query_parse() -> query_info() says which attributes are needed and how to find the rows
@@ -138,13 +139,30 @@ static inline struct query_value query_null(void)
 MUST_CHECK enum status query_parse(struct str text, struct arena *arena,
                                    const struct query **ret_query, struct problem *problem);
 
+enum query_condition_kind {
+    QUERY_TARGET_CONDITION, /* targetCondition of a configuration (reference, 6.2) */
+    QUERY_JOB_CONDITION,    /* queryCondition of a job (6.3) */
+    QUERY_ROUTE_CONDITION,  /* condition of a message route (6.1) */
+};
+
+/*
+ * The same for an embedded condition. The first two give a query like SELECT * FROM devices (or
+ * devices.modules) WHERE condition: rows, scans and query_where() take it; "*" is no WHERE, and an
+ * empty target condition is one that no row passes. A route gives one that judges messages:
+ * query_row_set_message(). A target condition that looks at what it may not is refused in the
+ * service's words, "Invalid targetCondition. It must be ... It contains: <name>".
+ */
+MUST_CHECK enum status query_condition_parse(enum query_condition_kind kind, struct str text,
+                                             struct arena *arena, const struct query **ret_query,
+                                             struct problem *problem);
+
 /*
  * Two lines for people: the line of `text` where `offset` lies, cut to fit a terminal, and a '^'
  * under that byte. Any text, any offset, also ones that query_parse() refused.
  */
 void query_caret_append(struct buf *out, struct str text, size_t offset);
 
-/* The query written out again, in one canonical form; it parses to an equal query. */
+/* The query, or condition, written out again, in one canonical form; it parses to an equal one. */
 void query_print(const struct query *query, struct buf *out);
 
 /* The same as a tree: `and(cmp(=,path ["a"],1), ...)`, for tests and for EXPLAIN. */
@@ -230,6 +248,42 @@ bool query_where(const struct query *query, const struct query_row *row);
 
 /* Appends the row of a QUERY_ROWS query: one flat JSON object (reference, 3.7). */
 void query_project(const struct query *query, const struct query_row *row, struct buf *out);
+
+/* ---- messages ---- */
+
+struct query_property {
+    struct str name;
+    struct str value; /* data NULL: null */
+};
+
+/* Everything is borrowed. Names are found in any letter case. */
+struct query_message {
+    const struct query_property *application;
+    size_t application_count;
+    const struct query_property *system; /* named without '$': "connectionDeviceId" */
+    size_t system_count;
+    struct str body; /* the bytes; read as JSON only where contentType says application/json and
+                        contentEncoding utf-8, utf-16 or utf-32 (reference, 6.1) */
+    struct str twin; /* the sender's twin as JSON; empty: none, and $twin is undefined */
+};
+
+/*
+ * Fills the row of a route's condition, in place of query_row_clear(), _set() and _scan(); the
+ * message must stay while the row is in use. A body that is no JSON is no error: its paths are
+ * undefined. STATUS_NO_MEMORY.
+ */
+MUST_CHECK enum status query_row_set_message(struct query_row *row,
+                                             const struct query_message *message);
+
+enum query_verdict { QUERY_VERDICT_UNDEFINED, QUERY_VERDICT_FALSE, QUERY_VERDICT_TRUE };
+
+/*
+ * What WHERE, or a condition, says of the row. An undefined one does not match, and where a route
+ * is concerned the service logs that it could not tell. STATUS_LIMIT when strings that a route puts
+ * together pass QUERY_ROW_SCRATCH_SIZE, STATUS_NO_MEMORY; never from a query that is no route.
+ */
+MUST_CHECK enum status query_judge(const struct query *query, const struct query_row *row,
+                                   enum query_verdict *ret_verdict);
 
 /* ---- aggregates ---- */
 

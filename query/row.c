@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/json.h"
+#include "query/dialect_internal.h"
 
 enum status query_row_create(const struct query *query, struct query_row **ret_row)
 {
@@ -17,9 +18,13 @@ enum status query_row_create(const struct query *query, struct query_row **ret_r
     const size_t count = query->slot_count + 1; /* never zero bytes */
     row->values = mem_zalloc(count * sizeof(*row->values));
     row->decided = mem_zalloc(count * sizeof(*row->decided));
-    if (row->values == NULL || row->decided == NULL) {
+    enum status status = row->values == NULL || row->decided == NULL ? STATUS_NO_MEMORY : STATUS_OK;
+    if (status == STATUS_OK && query->dialect->syntax == SYNTAX_ROUTE) {
+        status = query_route_state_create(&row->route);
+    }
+    if (status != STATUS_OK) {
         query_row_destroy(row);
-        return STATUS_NO_MEMORY;
+        return status;
     }
     *ret_row = row;
     return STATUS_OK;
@@ -30,6 +35,7 @@ void query_row_destroy(struct query_row *row)
     if (row == NULL) {
         return;
     }
+    query_route_state_destroy(row->route);
     arena_finish(&row->scratch);
     mem_free(row->values);
     mem_free(row->decided);
@@ -50,6 +56,9 @@ void query_row_clear(struct query_row *row)
     }
     if (row->scratch.size > 0) {
         arena_reset(&row->scratch);
+    }
+    if (row->route != NULL) {
+        query_route_state_clear(row->route);
     }
 }
 
@@ -78,6 +87,10 @@ const struct query_value *query_source_value(const struct query_source *source,
     static const struct query_value object = {.type = QUERY_OBJECT, .text = {"{}", 2}};
     if (source->kind == SOURCE_SLOT) {
         return &row->values[source->slot];
+    }
+    if (source->kind == SOURCE_MESSAGE) { /* objects and arrays have no value (reference, 6.1) */
+        const struct query_value *value = &row->values[source->slot];
+        return value->type <= QUERY_STRING ? value : &undefined;
     }
     for (size_t i = 0; i < source->member_count; i++) {
         if (is_defined(&source->members[i].source, row)) {

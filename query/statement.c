@@ -190,7 +190,7 @@ static bool parse_top(struct query_parser *parser)
 #define COLLECTIONS "devices, devices.modules or devices.jobs"
 
 /* collection = "devices" | "devices.modules" | "devices.jobs" */
-static bool parse_collection(struct query_parser *parser)
+bool query_parse_collection(struct query_parser *parser)
 {
     if (!query_parser_at(parser, TOKEN_NAME) ||
         !str_equal_nocase(query_parser_token_text(parser), STR("devices"))) {
@@ -255,7 +255,7 @@ static const char *advice_at_end(const struct query_parser *parser, const char *
     if (query_parser_at(parser, TOKEN_CLOSE)) {
         return "this ')' closes nothing";
     }
-    const char *advice = query_explain_word(query_parser_token_text(parser));
+    const char *advice = query_parser_advice(parser);
     return advice != NULL ? advice : otherwise;
 }
 
@@ -264,7 +264,7 @@ static const char *advice_at_end(const struct query_parser *parser, const char *
 bool query_parse_statement(struct query_parser *parser)
 {
     if (!query_parser_expect(parser, TOKEN_SELECT, "SELECT") || !parse_top(parser) ||
-        !parse_select_list(parser) || !parse_collection(parser)) {
+        !parse_select_list(parser) || !query_parse_collection(parser)) {
         return false;
     }
     const char *expected = "WHERE, GROUP BY or the end of the query";

@@ -5,18 +5,41 @@
 /* The tree as one line, in the notation of reference 7.3. */
 
 static const char *const op_names[] = {
-    [OP_NONE] = "",         [OP_EQUAL] = "=",    [OP_NOT_EQUAL] = "!=",     [OP_LESS] = "<",
-    [OP_LESS_EQUAL] = "<=", [OP_GREATER] = ">",  [OP_GREATER_EQUAL] = ">=", [OP_IN] = "in",
-    [OP_NIN] = "nin",       [OP_ADD] = "add",    [OP_SUBTRACT] = "sub",     [OP_MULTIPLY] = "mul",
-    [OP_DIVIDE] = "div",    [OP_MODULO] = "mod", [OP_AND] = "and",          [OP_OR] = "or",
+    [OP_NONE] = "",
+    [OP_EQUAL] = "=",
+    [OP_NOT_EQUAL] = "!=",
+    [OP_LESS] = "<",
+    [OP_LESS_EQUAL] = "<=",
+    [OP_GREATER] = ">",
+    [OP_GREATER_EQUAL] = ">=",
+    [OP_IN] = "in",
+    [OP_NIN] = "nin",
+    [OP_ADD] = "add",
+    [OP_SUBTRACT] = "sub",
+    [OP_MULTIPLY] = "mul",
+    [OP_DIVIDE] = "div",
+    [OP_MODULO] = "mod",
+    [OP_AND] = "and",
+    [OP_OR] = "or",
+    [OP_CONCAT] = "concat",
+    [OP_COALESCE] = "coalesce",
 };
 
 static void tree_path(struct buf *out, const struct query_path *path)
 {
-    buf_append_str(out, STR("path ["));
+    static const char *const roots[] = {[ROOT_DOCUMENT] = "path",   [ROOT_APPLICATION] = "property",
+                                        [ROOT_DOLLAR] = "property", [ROOT_SYSTEM] = "system",
+                                        [ROOT_BODY] = "body",       [ROOT_TWIN] = "twin"};
+    buf_append_format(out, path->in_braces ? "{%s} [" : "%s [", roots[path->root]);
+    if (path->root != ROOT_DOCUMENT && path->root < ROOT_BODY) {
+        json_append_string(out, path->written);
+    }
     for (size_t i = 0; i < path->name_count; i++) {
         buf_append_str(out, i == 0 ? STR_EMPTY : STR(","));
         json_append_string(out, path->names[i]);
+        if (path->indexes != NULL && path->indexes[i] != QUERY_NO_INDEX) {
+            buf_append_format(out, ",%zu", path->indexes[i]);
+        }
     }
     buf_append_byte(out, ']');
 }
@@ -64,7 +87,8 @@ static void tree_chain(struct buf *out, const struct query_node *node)
         for (size_t i = 0; i < last; i++) {
             child = child->next;
         }
-        buf_append_format(out, "%s(", op_names[child->joined_by]);
+        const bool compares = child->joined_by <= OP_GREATER_EQUAL;
+        buf_append_format(out, compares ? "cmp(%s," : "%s(", op_names[child->joined_by]);
     }
     tree_node(out, node->children);
     for (const struct query_node *child = node->children->next; child != NULL;
@@ -117,6 +141,9 @@ static void tree_node(struct buf *out, const struct query_node *node)
     case NODE_SUM:
     case NODE_AND:
     case NODE_OR:
+    case NODE_RELATION:
+    case NODE_EQUALITY:
+    case NODE_COALESCE:
         tree_chain(out, node);
         break;
     }
@@ -137,8 +164,24 @@ static void tree_column(struct buf *out, const struct query_column *column)
     buf_append_byte(out, ')');
 }
 
+static void tree_condition(const struct query *query, struct buf *out)
+{
+    if (query->info.collection == QUERY_MODULES) {
+        buf_append_str(out, STR("from=modules; where="));
+    }
+    if (query->where == NULL) {
+        buf_append_byte(out, '*');
+    } else {
+        tree_node(out, query->where);
+    }
+}
+
 void query_print_tree(const struct query *query, struct buf *out)
 {
+    if (query->is_condition) {
+        tree_condition(query, out);
+        return;
+    }
     static const char *const collections[] = {
         [QUERY_DEVICES] = "devices", [QUERY_MODULES] = "modules", [QUERY_JOBS] = "jobs"};
     if (query->info.top != QUERY_NO_TOP) {

@@ -1,31 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include <stdio.h>
-
-#include "document.h"
+#include "vectors.h"
 
 /* Every vector of query language reference 7.2, against its fixture. */
-
-static cJSON *vectors_file(void)
-{
-    FILE *file = fopen(FIXTURES_DIR "/query-vectors.json", "rb");
-    assert_non_null(file);
-    struct buf text = BUF_INIT(1U << 20);
-    size_t size = 0;
-    do {
-        void *room = buf_room(&text, 65536);
-        assert_non_null(room);
-        size = fread(room, 1, 65536, file);
-        buf_grown(&text, size);
-    } while (size > 0);
-    assert_int_equal(fclose(file), 0);
-    cJSON *tree = NULL;
-    struct problem problem;
-    if (json_parse(buf_str(&text), &tree, &problem) != STATUS_OK) {
-        fail_msg("%s", problem.text);
-    }
-    buf_finish(&text);
-    return tree;
-}
 
 static const char *name_of(const cJSON *vector)
 {
@@ -83,7 +59,7 @@ static void check_vector(const cJSON *vector, const cJSON *fixture)
 static void every_vector_of_the_reference_gives_its_rows(void **state)
 {
     (void)state;
-    cJSON *file = vectors_file();
+    cJSON *file = vectors_file(VECTORS_FILE);
     size_t count = 0;
     const cJSON *vector = NULL;
     cJSON_ArrayForEach(vector, json_member(file, "vectors"))
