@@ -64,7 +64,8 @@ static void a_thousand_digits_count_by_their_places(void **state)
 
     /* 2^53 + 1 is halfway between two doubles; a digit after hundreds of zeros decides. */
     memset(text, '0', sizeof(text));
-    memcpy(text, "9007199254740993.", 17);
+    const struct str halfway = STR("9007199254740993.");
+    memcpy(text, halfway.data, halfway.size);
     assert_true(decimal_decode(str_of(text, 1100)) == 9007199254740992.0);
     text[1099] = '1';
     assert_true(decimal_decode(str_of(text, 1100)) == 9007199254740994.0);

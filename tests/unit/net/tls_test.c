@@ -32,7 +32,9 @@ static SSL_CTX *offer_context(size_t i)
         SSL_CTX_set_max_proto_version(context, offers[i].version);
     }
     if (context != NULL && offers[i].signatures != NULL) {
-        SSL_CTX_set1_sigalgs_list(context, offers[i].signatures);
+        char list[64]; /* OpenSSL's macro casts the const of its argument away */
+        (void)snprintf(list, sizeof(list), "%s", offers[i].signatures);
+        SSL_CTX_set1_sigalgs_list(context, list);
     }
     if (context != NULL && offers[i].ciphers != NULL) {
         SSL_CTX_set_cipher_list(context, offers[i].ciphers);
