@@ -17,7 +17,7 @@ struct hub *fake_hub;
 struct hubs *fake_hubs;
 const struct net_client_certificate *fake_certificate;
 
-static struct http_server server;
+static struct http_server the_server;
 static struct https *https;
 static struct storage *storage;
 static struct buf tokens[HUB_POLICY_COUNT];
@@ -28,14 +28,14 @@ enum status http_server_create(struct net *net, const struct http_server_config 
                                struct http_server **ret_server)
 {
     (void)net;
-    server.config = *config;
-    *ret_server = &server;
+    the_server.config = *config;
+    *ret_server = &the_server;
     return STATUS_OK;
 }
 
-void http_server_destroy(struct http_server *gone)
+void http_server_destroy(struct http_server *server)
 {
-    (void)gone;
+    (void)server;
 }
 
 struct str http_method(const struct http_exchange *exchange)
@@ -166,12 +166,12 @@ void fake_set_header(struct http_exchange *exchange, struct str name, struct str
 
 void fake_send(struct http_exchange *exchange)
 {
-    server.config.handle(server.config.ctx, exchange);
+    the_server.config.handle(the_server.config.ctx, exchange);
 }
 
 void fake_send_too_large(struct http_exchange *exchange)
 {
-    server.config.too_large(server.config.ctx, exchange);
+    the_server.config.too_large(the_server.config.ctx, exchange);
 }
 
 void fake_leave(struct http_exchange *exchange)

@@ -352,7 +352,8 @@ static void a_twin_of_as_many_members_as_fit_is_read_and_written(void **state)
     assert_true(str_equal(fixture_twin(&fixture, device_key("d1"))->desired, str_from(patch.data)));
     assert_true(hubs_commit(fixture.hubs));
 
-    append_tiny_members((buf_clear(&patch), &patch), 10923);
+    buf_clear(&patch);
+    append_tiny_members(&patch, 10923);
     assert_int_equal(fixture_patch(&fixture, device_key("d1"), NULL, patch.data, false),
                      HUB_ARGUMENT_INVALID);
     buf_finish(&patch);
@@ -367,7 +368,7 @@ static void what_does_not_count_is_bounded_too(void **state)
         char patch[6200];
         size_t size = (size_t)snprintf(patch, sizeof(patch), "{\"%02u\":\"", i);
         for (unsigned k = 0; k < 1000; k++, size += 6) {
-            memcpy(patch + size, "\\u0001", 6);
+            memcpy(patch + size, "\\u0001", 7);
         }
         memcpy(patch + size, "\"}", 3);
         arena_reset(&fixture.arena);
