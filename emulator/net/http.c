@@ -34,14 +34,13 @@ void http_session_run(struct http_session *session)
 
 /* ---- from libmicrohttpd to net ---- */
 
-/* Ends a connection whose request never became an exchange. `status` is "400 Bad Request". */
-static void refuse(struct http_session *session, struct str status)
+/* Ends a connection whose request never became an exchange. `status` is "400 Bad Request"; `why` is
+ * for the log. */
+static void refuse(struct http_session *session, struct str status, const char *why)
 {
     static const char body[] = "the request cannot be read as HTTP/1.1\r\n";
-    LOG_WARN("net",
-             "conn=%" PRIu64
-             " the request cannot be read as HTTP/1.1; it is answered with \"%.*s\"",
-             session->conn_id, STR_ARG(status));
+    LOG_WARN("net", "conn=%" PRIu64 " %s; it is answered with \"%.*s\"", session->conn_id, why,
+             STR_ARG(status));
     buf_append_format(net_conn_output(session->conn),
                       "HTTP/1.1 %.*s\r\n"
                       "Content-Type: text/plain\r\n"
@@ -52,6 +51,27 @@ static void refuse(struct http_session *session, struct str status)
                       STR_ARG(status), sizeof(body) - 1, body);
     session->refused = true;
     net_conn_close(session->conn, "refused: not HTTP/1.1");
+}
+
+static const char unreadable[] = "the request cannot be read as HTTP/1.1";
+
+/* libmicrohttpd would wait for the end of a line that never comes. True: refused. */
+static bool refused_as_stranger(struct http_session *session, struct str first)
+{
+    const char c = first.data[0];
+    const bool letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+    const char *why = NULL;
+    if (c == 0x10) {
+        why = "an MQTT client came to the port of HTTP requests; MQTT has a port of its own";
+    } else if (str_starts(first, STR("AMQP"))) {
+        why = "an AMQP client came to the port of HTTP requests";
+    } else if (!letter && c != '\r' && c != '\n') {
+        why = "what came is no HTTP request";
+    }
+    if (why != NULL) {
+        refuse(session, STR("400 Bad Request"), why);
+    }
+    return why != NULL;
 }
 
 /*
@@ -67,7 +87,7 @@ static bool refused_by_library(struct http_session *session, struct str bytes)
     struct str line;
     struct str rest;
     str_cut(bytes, '\r', &line, &rest);
-    refuse(session, str_skip(line, sizeof("HTTP/1.1 ") - 1));
+    refuse(session, str_skip(line, sizeof("HTTP/1.1 ") - 1), unreadable);
     return true;
 }
 
@@ -97,7 +117,7 @@ static void session_drain(struct http_session *session)
     }
     if (session->over && session->unanswered) {
         /* libmicrohttpd drops without a word what has no space in its first line. */
-        refuse(session, STR("400 Bad Request"));
+        refuse(session, STR("400 Bad Request"), unreadable);
     } else if (session->over) {
         net_conn_close(session->conn, session->idled ? "idle for too long" : "answered and closed");
     }
@@ -281,6 +301,12 @@ static size_t session_received(void *ctx, struct str data)
     struct http_session *session = ctx;
     if (session->over || session->refused) { /* it is only being sent off */
         return data.size;
+    }
+    if (!session->heard && data.size > 0) {
+        session->heard = true;
+        if (refused_as_stranger(session, data)) {
+            return data.size;
+        }
     }
     if (session->exchange == NULL && !session->held) {
         session->answering = false;

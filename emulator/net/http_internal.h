@@ -36,6 +36,7 @@ struct http_session {
     bool over;                      /* libmicrohttpd has closed its end */
     bool answering;  /* what comes out of the socketpair answers an exchange of ours */
     bool unanswered; /* something came that led neither to an exchange nor to an answer yet */
+    bool heard;      /* the first bytes were looked at */
     bool refused;    /* what came was no HTTP */
     bool held;       /* not all of the answers fit net's output */
     bool idled;      /* libmicrohttpd's time-out ended it */

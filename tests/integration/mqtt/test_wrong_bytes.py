@@ -130,6 +130,16 @@ def test_tls_on_the_control_port_is_told_so(emulator, tcp, witness, log):
     assert emulator.control("GET", "/healthz")[0] == 200
 
 
+@pytest.mark.parametrize("port, over_tls", [("control", False), ("httpsAlt", True)])
+def test_mqtt_on_a_port_of_http_is_told_so(emulator, tcp, witness, log, port, over_tls):
+    connection = tcp(port)
+    if over_tls:
+        connection = context_for(emulator).wrap_socket(connection, server_hostname="localhost")
+    connection.sendall(packets.connect())
+    assert connection.recv(100).startswith(b"HTTP/1.1 400 ")
+    log.line("an MQTT client came to the port of HTTP requests")
+
+
 def test_mqtt_on_the_control_port_is_no_request(emulator, tcp, witness):
     connection = tcp("control")
     connection.sendall(packets.connect())

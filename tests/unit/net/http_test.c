@@ -360,6 +360,30 @@ static void malformed_requests_are_refused_and_closed(void **state)
     assert_int_equal(endpoint.handled, 0);
 }
 
+/* None of these has an end of a line that libmicrohttpd would wait for. */
+static const char *const strangers[] = {"\x10\x0c", "AMQP", "\x01", "\xff\xfe", " "};
+
+static void stranger_client(struct rig *rig)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(strangers); i++) {
+        struct client client;
+        CLIENT_CHECK(rig, client_connect(&client, rig, true));
+        if (!CLIENT_CHECK(rig, ask(&client, strangers[i])) || response.status != 400) {
+            client_check(rig, false, strangers[i], __LINE__);
+        }
+        CLIENT_CHECK(rig, client_expect_end(&client));
+        client_close(&client);
+    }
+}
+
+static void who_speaks_something_else_is_not_left_waiting(void **state)
+{
+    (void)state;
+    struct endpoint endpoint = {0};
+    play(&endpoint, stranger_client);
+    assert_int_equal(endpoint.handled, 0);
+}
+
 static void plain_on_tls_client(struct rig *rig)
 {
     struct client client;
@@ -395,6 +419,7 @@ int main(void)
         cmocka_unit_test(a_big_answer_waits_for_a_slow_reader),
         cmocka_unit_test(requests_queued_behind_a_late_answer_wait_in_the_sockets),
         cmocka_unit_test(malformed_requests_are_refused_and_closed),
+        cmocka_unit_test(who_speaks_something_else_is_not_left_waiting),
         cmocka_unit_test(plain_http_on_the_tls_port_is_told_where_to_go),
     };
     return cmocka_run_group_tests(tests, rig_group_setup, rig_group_teardown);
