@@ -138,6 +138,9 @@ enum hub_auth_method {
     HUB_AUTH_THUMBPRINT,
 };
 
+/* "device.sas": for the journal and for logs. */
+const char *hub_auth_method_name(enum hub_auth_method method);
+
 /* A device or module that proved who it is. */
 struct hub_principal {
     int64_t id;         /* of its record */

@@ -160,6 +160,4 @@ void hub_event(struct hub *hub, enum hub_event event, struct identity_key key, s
                struct str body);
 void hub_journal_announce(struct hub *hub); /* after the commit */
 
-const char *hub_auth_method_name(enum hub_auth_method method);
-
 #endif

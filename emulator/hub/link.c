@@ -4,7 +4,6 @@
 
 #include "base/alloc.h"
 #include "base/json.h"
-#include "base/log.h"
 #include "hub/hub_internal.h"
 
 static struct str id_bytes(const int64_t *id)
@@ -66,8 +65,6 @@ static void note_disconnected(struct hub_link *link, const char *why)
     }
     hub_event(link->hub, HUB_EVENT_DISCONNECTED, hub_link_key(link), buf_str(&detail),
               (struct str){0});
-    LOG_INFO("hub", "device=%.*s module=%.*s disconnected: %s", STR_ARG(link->device),
-             STR_ARG(link->module), why);
 }
 
 static void flush_one(struct hub_link *link)
@@ -147,8 +144,6 @@ enum hub_code hub_link_open(struct hub *hub, struct identity_key key,
     }
     note_connected(link);
     hub_link_touch(link);
-    LOG_INFO("hub", "device=%.*s module=%.*s connected protocol=%s auth=%s", STR_ARG(link->device),
-             STR_ARG(link->module), ops->protocol, hub_auth_method_name(principal->method));
     *ret_link = link;
     return HUB_OK;
 }

@@ -255,15 +255,19 @@ static void start_timers(struct session *session, uint16_t keep_alive_s)
 static void accept_client(struct session *session, const struct request *request, bool present)
 {
     session->state = SESSION_OPEN;
+    session->accepted = true;
     session->will.due = request->connect.has_will;
     session->will.retain = request->connect.will_retain;
     start_timers(session, request->connect.keep_alive_s);
     packet_append_connack(net_conn_output(session->conn), present, PACKET_CONNACK_ACCEPTED);
     session_update_interests(session); /* a call may be waiting: it follows the CONNACK */
-    LOG_DEBUG("mqtt", "conn=%llu device=%.*s client=\"%.*s\" api-version=%.*s",
-              (unsigned long long)net_conn_id(session->conn), STR_ARG(session->key.device),
-              STR_ARG(request->username.device_client_type),
-              STR_ARG(request->username.api_version));
+    LOG_INFO("mqtt",
+             "conn=%llu peer=%.*s device=%.*s module=%.*s connected auth=%s api-version=%.*s "
+             "client=\"%.*s\"",
+             (unsigned long long)net_conn_id(session->conn), STR_ARG(net_conn_peer(session->conn)),
+             STR_ARG(session->key.device), STR_ARG(session->key.module),
+             hub_auth_method_name(session->principal.method),
+             STR_ARG(request->username.api_version), STR_ARG(request->username.device_client_type));
 }
 
 static void refuse_client(struct session *session, enum hub_code code, const char *why)

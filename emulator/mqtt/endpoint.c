@@ -113,7 +113,11 @@ static void closed(void *ctx, const char *why, bool by_us)
     }
     session_publish_will(session);
     hub_link_close(session->link, why);
-    if (session->texts == NULL && !by_us) {
+    if (session->accepted) {
+        LOG_INFO("mqtt", "conn=%llu device=%.*s module=%.*s disconnected: %s",
+                 (unsigned long long)net_conn_id(session->conn), STR_ARG(session->key.device),
+                 STR_ARG(session->key.module), why);
+    } else if (session->texts == NULL && !by_us) {
         LOG_INFO("mqtt", "conn=%llu peer=%.*s left before its CONNECT was accepted: %s",
                  (unsigned long long)net_conn_id(session->conn),
                  STR_ARG(net_conn_peer(session->conn)), why);

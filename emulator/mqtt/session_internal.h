@@ -48,6 +48,7 @@ struct session {
     struct net_conn *conn;          /* borrowed */
     enum session_state state;
     bool persistent;       /* clean session = 0 */
+    bool accepted;         /* CONNECT was, however it went on */
     struct hub *hub;       /* borrowed: the one asked for; before CONNECT the one dialled */
     struct hub_link *link; /* NULL before CONNECT, and once the hub has ended it */
     struct hub_principal principal; /* set once accepted */

@@ -201,3 +201,13 @@ def test_what_was_acknowledged_survives_a_kill(kept):
     assert [row["body"] for row in journal.rows("telemetry")] == list(range(1, 301))
     with rest.service(kept) as owner:
         assert owner.get("/devices/d1").json["connectionState"] == "Disconnected"
+
+
+def test_who_came_and_went_is_logged_with_the_connection(client, log):
+    client.connect()
+    came = log.line(" connected auth=device.sas")
+    client.disconnect()
+    went = log.line("disconnected: the client disconnected")
+    number = came.split("conn=")[1].split(" ")[0]
+    assert f"conn={number} " in went and "device=d1 module= " in came
+    assert "peer=127.0.0.1:" in came and "api-version=2021-04-12" in came

@@ -274,6 +274,12 @@ enum hub_code hub_authenticate(struct hub *hub, const struct hub_credentials *cr
     return HUB_OK;
 }
 
+const char *hub_auth_method_name(enum hub_auth_method method)
+{
+    (void)method;
+    return "device.sas";
+}
+
 enum hub_code hub_link_open(struct hub *hub, struct identity_key key,
                             const struct hub_principal *principal, const struct hub_link_ops *ops,
                             void *ctx, struct hub_link **ret_link)
