@@ -17,7 +17,7 @@
 #include "clients/service/service_client.h"
 #include "clients/tutorials/program.h"
 
-static const char *device_id = "myDeviceId";
+static const char *device_id = "myFirstDevice";
 
 static const struct program program = {
     .name = "add_tags_and_query",

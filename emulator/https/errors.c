@@ -112,7 +112,7 @@ static void method_message_append(struct buf *out, const struct https_error *err
     json_append_string(out, tracking);
     buf_append_str(out, STR(",\"message\":"));
     json_append_string(out, buf_str(&text));
-    const int64_t seconds = error->timeout_s;
+    const int64_t seconds = error->timeout_s > 0 ? error->timeout_s : 0; /* -1 is refused with it */
     buf_append_format(out,
                       ",\"info\":{\"timeout\":\"%02" PRId64 ":%02" PRId64 ":%02" PRId64
                       "\"},\"timestampUtc\":\"",

@@ -34,22 +34,22 @@ def finish(emulator, name, *arguments):
 
 
 def test_tags_a_device_and_finds_it_by_what_it_reported(emulator, owner, start):
-    device = owner.create_device("myDeviceId")
+    device = owner.create_device("myFirstDevice")
     owner.create_device("elsewhere")
     reporter = start("report_connectivity", device_string(emulator, device))
     reporter.wait_for("Reported: connectivity is cellular")
 
     assert finish(emulator, "add_tags_and_query") == (
         "Devices in Redmond43 plant:\n"
-        "  myDeviceId\n"
+        "  myFirstDevice\n"
         "Devices in Redmond43 plant using cellular network:\n"
-        "  myDeviceId\n"
+        "  myFirstDevice\n"
     )
     reporter.wait_for("The desired properties changed:")
     assert '"power_level":\t1' in reporter.wait_for("}")
     assert reporter.interrupt() == 0
 
-    twin = owner.get("/twins/myDeviceId").json
+    twin = owner.get("/twins/myFirstDevice").json
     assert twin["tags"] == {"location": {"region": "US", "plant": "Redmond43"}}
     assert twin["properties"]["reported"]["connectivity"] == "cellular"
 
@@ -67,14 +67,14 @@ def test_the_twin_survives_a_restart(emulator_factory, tmp_path):
 
     emulator = emulator_factory("--data", str(tmp_path / "data"))
     with rest.service(emulator) as owner:
-        device = owner.create_device("myDeviceId")
+        device = owner.create_device("myFirstDevice")
     with Program(
         "report_connectivity", device_string(emulator, device), ca=emulator.ca_path
     ) as reporter:
         reporter.wait_for("Reported: connectivity is cellular")
         first = finish(emulator, "add_tags_and_query")
         reporter.interrupt()
-    assert first.count("myDeviceId") == 2
+    assert first.count("myFirstDevice") == 2
 
     emulator.stop()
     emulator.start()
@@ -128,7 +128,7 @@ def test_a_module_hears_its_interval_and_reports_it(emulator, owner, start):
 
 @pytest.mark.parametrize("seconds", [0, 20])
 def test_reboots_a_device_and_tells_when(emulator, owner, start, seconds):
-    device = owner.create_device("myDeviceId")
+    device = owner.create_device("myFirstDevice")
     rebooter = start("reboot_device", "--seconds", seconds, device_string(emulator, device))
     rebooter.wait_for("Waiting for the direct method rebootDevice")
 
@@ -137,7 +137,7 @@ def test_reboots_a_device_and_tells_when(emulator, owner, start, seconds):
     assert time.monotonic() - began >= seconds
     assert "The device answered with status 200." in output
     assert '"Response":\t"This is the response from the device"' in output
-    reported = owner.get("/twins/myDeviceId").json["properties"]["reported"]["rebootTime"]
+    reported = owner.get("/twins/myFirstDevice").json["properties"]["reported"]["rebootTime"]
     assert f"Last reboot time: {reported}\n" in output
 
     rebooter.wait_for("Device rebooted")
@@ -145,14 +145,14 @@ def test_reboots_a_device_and_tells_when(emulator, owner, start, seconds):
 
 
 def test_other_methods_are_answered_during_a_reboot(emulator, owner, start):
-    device = owner.create_device("myDeviceId")
+    device = owner.create_device("myFirstDevice")
     rebooter = start("reboot_device", "--seconds", 3, device_string(emulator, device))
     rebooter.wait_for("Waiting for the direct method rebootDevice")
     service = start("reboot_service", service_string(emulator))
     rebooter.wait_for("Rebooting device")
 
     for name, status in (("rebootDevice", 409), ("selfDestruct", 404)):
-        answer = owner.post("/twins/myDeviceId/methods", {"methodName": name})
+        answer = owner.post("/twins/myFirstDevice/methods", {"methodName": name})
         assert answer.json["status"] == status
     code, output, _ = service.finish()
     assert code == 0 and "status 200" in output
@@ -190,7 +190,7 @@ def test_an_unknown_device_is_named(emulator):
 
 
 def test_a_device_that_is_not_connected_cannot_reboot(emulator, owner):
-    owner.create_device("myDeviceId")
+    owner.create_device("myFirstDevice")
     code, _, complaints = run("reboot_service", service_string(emulator), ca=emulator.ca_path)
     assert code == 1
     assert "404 DeviceNotOnline" in complaints
@@ -205,7 +205,7 @@ def test_a_policy_without_the_right_is_refused(emulator):
 
 
 def test_a_wrong_key_is_not_authorized(emulator, owner):
-    device = owner.create_device("myDeviceId")
+    device = owner.create_device("myFirstDevice")
     stranger = owner.create_device("stranger")
     device["authentication"] = stranger["authentication"]
     code, _, complaints = run(
@@ -216,7 +216,7 @@ def test_a_wrong_key_is_not_authorized(emulator, owner):
 
 
 def test_an_untrusted_certificate_is_refused_with_advice(emulator, owner):
-    device = owner.create_device("myDeviceId")
+    device = owner.create_device("myFirstDevice")
     for name, connection_string in (
         ("report_connectivity", device_string(emulator, device)),
         ("add_tags_and_query", service_string(emulator)),

@@ -95,6 +95,17 @@ static void a_method_has_json_inside_its_message(void **state)
         "\\\"timestampUtc\\\":\\\"2026-11-21T11:00:00.000000Z\\\"}\",\"ExceptionMessage\":\"\"}");
 }
 
+static void a_refused_negative_time_is_shown_as_none(void **state)
+{
+    (void)state;
+    CLEANUP(buf_finish) struct buf out = BUF_INIT(4096);
+    struct https_error error = about(HUB_ARGUMENT_INVALID, HTTPS_OF_METHOD, "why");
+    error.timeout_s = -1;
+    body_of(&error, &out);
+    buf_append_byte(&out, '\0');
+    assert_non_null(strstr(out.data, "\"timeout\\\":\\\"00:00:00\\\""));
+}
+
 static void who_may_not_call_a_method_gets_the_ordinary_body(void **state)
 {
     (void)state;
@@ -131,6 +142,7 @@ int main(void)
         cmocka_unit_test(without_a_reason_the_name_stands_for_it),
         cmocka_unit_test(the_body_is_the_services_own),
         cmocka_unit_test(a_method_has_json_inside_its_message),
+        cmocka_unit_test(a_refused_negative_time_is_shown_as_none),
         cmocka_unit_test(who_may_not_call_a_method_gets_the_ordinary_body),
         cmocka_unit_test(an_endless_id_is_cut_and_the_body_stays_whole),
     };
