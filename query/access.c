@@ -109,7 +109,8 @@ static void note_equality(struct access *access, const struct query_node *node)
         (struct query_equality){.attribute = source->attribute,
                                 .names = source->names,
                                 .name_count = source->name_count,
-                                .value = literal->value};
+                                .value = literal->value,
+                                .slot = source->slot};
     struct query_key_hint *hint = hint_of(access, path);
     if (hint != NULL) {
         narrow_to_list(access, hint, literal, 1);

@@ -93,6 +93,26 @@ enum query_truth query_compare_equal(const struct query_value *a, const struct q
     return query_truth_of(a->type == QUERY_NULL || a->boolean == b->boolean);
 }
 
+uint64_t query_value_hash(const struct query_value *value)
+{
+    const double number = value->number == 0.0 ? 0.0 : value->number; /* -0 equals 0 */
+    switch (value->type) {
+    case QUERY_UNDEFINED:
+    case QUERY_ARRAY:
+    case QUERY_OBJECT:
+        return 0;
+    case QUERY_NULL:
+        return 1;
+    case QUERY_BOOLEAN:
+        return value->boolean ? 3 : 2;
+    case QUERY_NUMBER:
+        return str_hash(str_of((const char *)&number, sizeof(number))) | 1;
+    case QUERY_STRING:
+        return str_hash(value->text) | 1;
+    }
+    return 0;
+}
+
 int query_value_order(const struct query_value *a, const struct query_value *b)
 {
     if (a->type == QUERY_STRING) {

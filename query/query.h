@@ -201,6 +201,7 @@ struct query_equality {
     const struct str *names; /* below the attribute; none for the attribute itself */
     size_t name_count;
     struct query_value value; /* never undefined, array or object */
+    size_t slot;              /* private */
 };
 
 #define QUERY_NO_TOP UINT64_MAX
@@ -242,6 +243,14 @@ void query_row_set(struct query_row *row, enum query_attribute attribute, struct
  */
 MUST_CHECK enum status query_row_scan(struct query_row *row, enum query_attribute attribute,
                                       struct str json);
+
+/* What stands in the row at an equality's path, once its attribute was given. */
+const struct query_value *query_equality_found(const struct query_equality *equality,
+                                               const struct query_row *row);
+
+/* Values that are equal (reference, 3.4) have the same; 0 of those that equal nothing: undefined,
+ * arrays and objects. */
+uint64_t query_value_hash(const struct query_value *value);
 
 /* True only if WHERE is exactly boolean true, or absent. */
 bool query_where(const struct query *query, const struct query_row *row);

@@ -100,6 +100,12 @@ const struct query_value *query_source_value(const struct query_source *source,
     return &undefined;
 }
 
+const struct query_value *query_equality_found(const struct query_equality *equality,
+                                               const struct query_row *row)
+{
+    return &row->values[equality->slot];
+}
+
 /* ---- writing ---- */
 
 void query_value_append(const struct query_value *value, struct buf *out)

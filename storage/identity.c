@@ -255,6 +255,26 @@ enum status storage_counts(struct storage *storage, struct storage_counts *ret_c
 
 /* ---- writing ---- */
 
+/* What a query sees of a twin's numbers, and of its sections. */
+#define TWIN_NUMBERS                                                                               \
+    (QUERY_BIT(QUERY_ETAG) | QUERY_BIT(QUERY_VERSION) | QUERY_BIT(QUERY_DESIRED_VERSION) |         \
+     QUERY_BIT(QUERY_REPORTED_VERSION))
+
+static uint64_t twin_attributes(unsigned sections)
+{
+    uint64_t attributes = TWIN_NUMBERS;
+    if ((sections & STORAGE_TAGS) != 0) {
+        attributes |= QUERY_BIT(QUERY_TAGS);
+    }
+    if ((sections & STORAGE_DESIRED) != 0) {
+        attributes |= QUERY_BIT(QUERY_DESIRED) | QUERY_BIT(QUERY_DESIRED_METADATA);
+    }
+    if ((sections & STORAGE_REPORTED) != 0) {
+        attributes |= QUERY_BIT(QUERY_REPORTED) | QUERY_BIT(QUERY_REPORTED_METADATA);
+    }
+    return attributes;
+}
+
 /* The columns that an insert and an update share, in the two runs in which both name them. */
 static void bind_numbers(struct statement *s, const struct storage_identity *identity)
 {
@@ -331,6 +351,7 @@ enum status storage_identity_insert(struct storage *storage, struct storage_iden
         return status;
     }
     identity->id = id;
+    columns_forget_record(&storage->columns, id);
     census_change(storage,
                   (struct standing){.module = is_module(identity->key),
                                     .enabled = identity->enabled,
@@ -367,6 +388,8 @@ enum status storage_identity_update(struct storage *storage,
     bind_numbers(&s, identity);
     bind_strings(&s, identity);
     bind_i64(&s, identity->id);
+    columns_forget(&storage->columns, identity->id,
+                   ~twin_attributes(STORAGE_TAGS | STORAGE_DESIRED | STORAGE_REPORTED));
     return update_counted(&s, before,
                           (struct standing){.module = before.module,
                                             .enabled = identity->enabled,
@@ -391,6 +414,7 @@ enum status storage_connection_update(struct storage *storage, int64_t id, bool 
     bind_i64(&s, id);
     struct standing after = before;
     after.connected = connected;
+    columns_forget(&storage->columns, id, QUERY_BIT(QUERY_CONNECTION_STATE));
     return update_counted(&s, before, after);
 }
 
@@ -405,6 +429,7 @@ enum status storage_connections_clear(struct storage *storage, int64_t at_us)
     }
     CLEANUP(statement_finish) struct statement s = statement_use(storage, CONNECTIONS_CLEAR);
     bind_i64(&s, at_us);
+    columns_clear(&storage->columns);
     status = statement_run(&s);
     if (status == STATUS_OK) {
         storage->census.shown.connected = 0;
@@ -422,6 +447,7 @@ enum status storage_activity_update(struct storage *storage, int64_t id, int64_t
     CLEANUP(statement_finish) struct statement s = statement_use(storage, ACTIVITY_UPDATE);
     bind_i64(&s, at_us);
     bind_i64(&s, id);
+    columns_forget(&storage->columns, id, QUERY_BIT(QUERY_LAST_ACTIVITY_TIME));
     return statement_run(&s);
 }
 
@@ -457,6 +483,7 @@ enum status storage_twin_update(struct storage *storage, const struct storage_id
     bind_text_or_null(&s, given(identity->desired, (sections & STORAGE_DESIRED) != 0));
     bind_text_or_null(&s, given(identity->reported, (sections & STORAGE_REPORTED) != 0));
     bind_i64(&s, identity->id);
+    columns_forget(&storage->columns, identity->id, twin_attributes(sections));
     status = statement_run(&s);
     return status == STATUS_OK ? update_metadata(storage, identity, sections) : status;
 }
@@ -483,6 +510,7 @@ enum status storage_identity_delete(struct storage *storage, struct identity_key
             return status;
         }
         if (row) {
+            columns_forget_record(&storage->columns, read_i64(&s));
             census_change(storage, read_standing(&s), -1);
             count++;
         }
@@ -497,6 +525,7 @@ enum status identity_clear(struct storage *storage)
     if (status != STATUS_OK) {
         return status;
     }
+    columns_clear(&storage->columns);
     CLEANUP(statement_finish) struct statement s = statement_use(storage, IDENTITY_DELETE_ALL);
     status = statement_run(&s);
     if (status == STATUS_OK) {

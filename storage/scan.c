@@ -1,52 +1,65 @@
 /* SPDX-License-Identifier: MIT */
 #include <assert.h>
-#include <stdlib.h>
 
 #include "base/alloc.h"
-#include "query/query.h"
-#include "storage/attributes_internal.h"
-#include "storage/storage_internal.h"
+#include "storage/scan_internal.h"
 
 /*
  * The rows that a query selects, in the order of their ids.
  *
  * Where few keys can match, their ids come from the index of keys and are looked up one by one;
- * else the table is read in its own order. SQL only fetches columns: whether a row passes is the
- * query's own judgement, since SQL's NULL knows no difference between null and undefined.
+ * else devices are read from memory, block by block, and everything else from the table. SQL only
+ * fetches columns: whether a row passes is the query's own judgement, since SQL's NULL knows no
+ * difference between null and undefined.
  */
-enum {
-    KEYS_MAX = 4096, /* collecting them takes about a millisecond; more are scanned for */
-    SQL_SIZE_MAX = 8192,
-};
+enum { SQL_SIZE_MAX = 8192 };
 
-/* Some attributes of a record, fetched together. */
-struct reader {
-    struct statement statement; /* SELECT id, then the attributes in the order below */
-    enum query_attribute attributes[QUERY_ATTRIBUTE_COUNT];
-    size_t count;
-};
+/* ---- readers ---- */
 
-struct storage_scan {
-    struct storage *storage;
-    const struct query *query;
-    const char *access;
-    struct query_row *row;
-    struct attribute_maker maker; /* of the row */
-    struct reader where;          /* what WHERE needs; without WHERE, what SELECT needs */
-    struct reader select;         /* what SELECT needs besides, of a row that passed */
+void reader_init(struct reader *reader, const struct storage_scan *scan, uint64_t attributes,
+                 const char *rows)
+{
+    const enum query_collection collection = query_info(scan->query)->collection;
+    *reader = (struct reader){
+        .statement = {.storage = scan->storage, .database = DATABASE_STATE},
+        .rows = rows,
+    };
+    for (unsigned i = 0; i < QUERY_ATTRIBUTE_COUNT; i++) {
+        const enum query_attribute attribute = (enum query_attribute)i;
+        if (QUERY_HAS(attributes, i) && attribute_column(collection, attribute) != NULL) {
+            reader->attributes[reader->count++] = attribute;
+        }
+    }
+}
 
-    bool by_key;
-    struct buf ids; /* by key: int64_t, ascending */
-    size_t next_id; /* index of the next in `ids` */
+static int prepare(struct reader *reader, const struct storage_scan *scan)
+{
+    const enum query_collection collection = query_info(scan->query)->collection;
+    CLEANUP(buf_finish) struct buf sql = BUF_INIT(SQL_SIZE_MAX);
+    buf_append_str(&sql, STR("SELECT id"));
+    for (size_t i = 0; i < reader->count; i++) {
+        buf_append_format(&sql, ", %s", attribute_column(collection, reader->attributes[i]));
+    }
+    buf_append_format(&sql, " FROM %s %s", collection == QUERY_JOBS ? "job" : "identity",
+                      reader->rows);
+    if (buf_status(&sql) != STATUS_OK) {
+        return SQLITE_NOMEM;
+    }
+    return sqlite3_prepare_v2(scan->storage->databases[DATABASE_STATE].connection, sql.data,
+                              (int)sql.size + 1, &reader->statement.raw, NULL);
+}
 
-    bool stepping; /* the table's statement stands on the row `id` */
-    bool ended;
-    int64_t id; /* the last row read */
-    uint64_t rows_read;
-};
+void reader_start(struct reader *reader, const struct storage_scan *scan, int64_t id)
+{
+    struct statement *statement = &reader->statement;
+    statement_finish(statement);
+    statement->bound = 0;
+    statement->result = statement->raw == NULL ? prepare(reader, scan) : SQLITE_OK;
+    bind_i64(statement, id);
+}
 
 /* Gives all attributes of the row on which the reader's statement stands, whose id was read. */
-static enum status give_all(struct storage_scan *scan, struct reader *reader)
+static enum status give_from_statement(struct storage_scan *scan, struct reader *reader)
 {
     enum status status = STATUS_OK;
     for (size_t i = 0; status == STATUS_OK && i < reader->count; i++) {
@@ -57,33 +70,6 @@ static enum status give_all(struct storage_scan *scan, struct reader *reader)
 
 /* ---- opening ---- */
 
-static const char *const tables[] = {
-    [QUERY_DEVICES] = "identity", [QUERY_MODULES] = "identity", [QUERY_JOBS] = "job"};
-
-static enum status prepare(struct reader *reader, const struct storage_scan *scan,
-                           uint64_t attributes, const char *tail)
-{
-    const enum query_collection collection = query_info(scan->query)->collection;
-    struct storage *storage = scan->storage;
-    CLEANUP(buf_finish) struct buf sql = BUF_INIT(SQL_SIZE_MAX);
-    buf_append_str(&sql, STR("SELECT id"));
-    for (unsigned i = 0; i < QUERY_ATTRIBUTE_COUNT; i++) {
-        const char *column = attribute_column(collection, (enum query_attribute)i);
-        if (QUERY_HAS(attributes, i) && column != NULL) {
-            buf_append_format(&sql, ", %s", column);
-            reader->attributes[reader->count++] = (enum query_attribute)i;
-        }
-    }
-    buf_append_format(&sql, " FROM %s %s", tables[collection], tail);
-    if (buf_status(&sql) != STATUS_OK) {
-        return buf_status(&sql);
-    }
-    reader->statement = (struct statement){.storage = storage, .database = DATABASE_STATE};
-    return storage_status(sqlite3_prepare_v2(storage->databases[DATABASE_STATE].connection,
-                                             sql.data, (int)sql.size + 1, &reader->statement.raw,
-                                             NULL));
-}
-
 static const char *const by_id = "WHERE id = ?1";
 
 /* Told how to find rows, since SQLite would have to guess without statistics. */
@@ -93,114 +79,27 @@ static const char *const in_order[] = {
     [QUERY_JOBS] = "NOT INDEXED WHERE id > ?1 ORDER BY id",
 };
 
-static enum status prepare_readers(struct storage_scan *scan)
+static enum status open_scan(struct storage_scan *scan)
 {
     const struct query_info *info = query_info(scan->query);
     const uint64_t first = info->has_where ? info->where_needs : info->select_needs;
     const uint64_t second = info->select_needs & ~first;
-    enum status status =
-        prepare(&scan->where, scan, first, scan->by_key ? by_id : in_order[info->collection]);
-    if (status == STATUS_OK && second != 0) {
-        status = prepare(&scan->select, scan, second, by_id);
-    }
-    return status;
-}
-
-/* Collects the ids that a bound statement of keys finds, up to KEYS_MAX; those whose device does
- * not start with `prefix` end it. */
-static enum status collect(struct storage_scan *scan, struct statement *s, const struct str *prefix)
-{
-    while (scan->ids.size / sizeof(int64_t) <= KEYS_MAX) {
-        bool found = false;
-        const enum status status = statement_next(s, &found);
-        if (status != STATUS_OK || !found) {
-            return status;
-        }
-        const int64_t id = read_i64(s);
-        if (prefix != NULL && !str_starts(read_str(s), *prefix)) {
-            return STATUS_OK;
-        }
-        if (id > scan->id) {
-            buf_append(&scan->ids, &id, sizeof(id));
-        }
-        if (buf_status(&scan->ids) != STATUS_OK) {
-            return buf_status(&scan->ids);
-        }
-    }
-    return STATUS_OK;
-}
-
-static enum status collect_device(struct storage_scan *scan, bool modules, struct str device)
-{
-    CLEANUP(statement_finish)
-    struct statement s = statement_use(scan->storage, modules ? KEY_MODULES : KEY_DEVICE);
-    bind_text(&s, device);
-    return collect(scan, &s, NULL);
-}
-
-static enum status collect_prefix(struct storage_scan *scan, bool modules, struct str prefix)
-{
-    CLEANUP(statement_finish)
-    struct statement s =
-        statement_use(scan->storage, modules ? KEY_MODULES_FROM : KEY_DEVICES_FROM);
-    bind_text(&s, prefix);
-    return collect(scan, &s, &prefix);
-}
-
-static int by_value(const void *a, const void *b)
-{
-    const int64_t x = *(const int64_t *)a;
-    const int64_t y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
-/* Decides between key and table. */
-static enum status choose_access(struct storage_scan *scan)
-{
-    const struct query_info *info = query_info(scan->query);
-    const struct query_key_hint *hint = &info->device_id;
-    const bool modules = info->collection == QUERY_MODULES;
-    enum status status = STATUS_OK;
-    switch (hint->kind) {
-    case QUERY_KEY_ANY:
-        return STATUS_OK;
-    case QUERY_KEY_ONE_OF:
-        scan->access = "key deviceId";
-        for (size_t i = 0; status == STATUS_OK && i < hint->id_count; i++) {
-            status = collect_device(scan, modules, hint->ids[i]);
-        }
-        break;
-    case QUERY_KEY_PREFIX:
-        scan->access = "prefix deviceId";
-        status = collect_prefix(scan, modules, hint->prefix);
-        break;
-    }
-    const size_t count = scan->ids.size / sizeof(int64_t);
-    if (status != STATUS_OK || count > KEYS_MAX) {
-        scan->access = "scan";
-        buf_clear(&scan->ids);
-        return status;
-    }
-    scan->by_key = true;
-    if (count > 0) {
-        qsort(scan->ids.data, count, sizeof(int64_t), by_value);
-    }
-    return STATUS_OK;
-}
-
-static enum status open_scan(struct storage_scan *scan)
-{
     scan->access = "scan";
-    scan->maker.collection = query_info(scan->query)->collection;
-    enum status status = STATUS_OK;
-    if (scan->maker.collection != QUERY_JOBS) { /* those are few: all are read */
-        status = choose_access(scan);
+    scan->way = WAY_TABLE;
+    scan->maker.collection = info->collection;
+    enum status status = query_row_create(scan->query, &scan->row);
+    scan->maker.row = scan->row;
+    if (status == STATUS_OK && info->collection != QUERY_JOBS) { /* those are few */
+        status = scan_find_keys(scan);
     }
-    if (status == STATUS_OK) {
-        status = query_row_create(scan->query, &scan->row);
-        scan->maker.row = scan->row;
+    if (status == STATUS_OK && scan->way == WAY_TABLE && info->collection == QUERY_DEVICES) {
+        /* Rows end a page soon; only groups go on and on, and better not one by one. */
+        scan_blocks_init(scan, info->shape == QUERY_GROUPS ? first | second : first);
     }
-    return status == STATUS_OK ? prepare_readers(scan) : status;
+    reader_init(&scan->where, scan, first,
+                scan->way == WAY_KEYS ? by_id : in_order[info->collection]);
+    reader_init(&scan->select, scan, second, by_id);
+    return status;
 }
 
 enum status storage_scan_open(struct storage *storage, const struct query *query, int64_t after_id,
@@ -214,7 +113,6 @@ enum status storage_scan_open(struct storage *storage, const struct query *query
     scan->storage = storage;
     scan->query = query;
     scan->id = after_id;
-    buf_init(&scan->ids, (KEYS_MAX + 1) * sizeof(int64_t));
     attribute_maker_init(&scan->maker);
     const enum status status = open_scan(scan);
     if (status != STATUS_OK) {
@@ -232,6 +130,8 @@ void storage_scan_close(struct storage_scan *scan)
     }
     (void)sqlite3_finalize(scan->where.statement.raw);
     (void)sqlite3_finalize(scan->select.statement.raw);
+    (void)sqlite3_finalize(scan->load.statement.raw);
+    scan_blocks_finish(scan);
     query_row_destroy(scan->row);
     buf_finish(&scan->ids);
     attribute_maker_finish(&scan->maker);
@@ -240,15 +140,6 @@ void storage_scan_close(struct storage_scan *scan)
 }
 
 /* ---- reading ---- */
-
-/* Starts a reader's statement at an id. */
-static void start(struct reader *reader, int64_t id)
-{
-    statement_finish(&reader->statement);
-    reader->statement.bound = 0;
-    reader->statement.result = SQLITE_OK;
-    bind_i64(&reader->statement, id);
-}
 
 /* The next of the collected ids; a record may have been deleted meanwhile. */
 static enum status next_by_key(struct storage_scan *scan, bool *ret_found)
@@ -260,7 +151,7 @@ static enum status next_by_key(struct storage_scan *scan, bool *ret_found)
     }
     memcpy(&scan->id, scan->ids.data + scan->next_id * sizeof(int64_t), sizeof(int64_t));
     scan->next_id++;
-    start(&scan->where, scan->id);
+    reader_start(&scan->where, scan, scan->id);
     return statement_next(&scan->where.statement, ret_found);
 }
 
@@ -269,7 +160,7 @@ static enum status next_by_key(struct storage_scan *scan, bool *ret_found)
 static enum status next_in_table(struct storage_scan *scan, bool *ret_found)
 {
     if (!scan->stepping) {
-        start(&scan->where, scan->id);
+        reader_start(&scan->where, scan, scan->id);
         scan->stepping = true;
     }
     const enum status status = statement_next(&scan->where.statement, ret_found);
@@ -279,28 +170,51 @@ static enum status next_in_table(struct storage_scan *scan, bool *ret_found)
     return status;
 }
 
+/* Looks for one row more. Not found: ended, or none within *rows_left, or another way from now on.
+ */
+static enum status next(struct storage_scan *scan, size_t *rows_left, bool *ret_found)
+{
+    switch (scan->way) {
+    case WAY_KEYS:
+        return next_by_key(scan, ret_found);
+    case WAY_BLOCKS:
+        return scan_blocks_next(scan, rows_left, ret_found);
+    case WAY_TABLE:
+        break;
+    }
+    return next_in_table(scan, ret_found);
+}
+
 /* Gives what SELECT needs besides, of a row that passed. */
 static enum status complete(struct storage_scan *scan)
 {
-    if (scan->select.statement.raw == NULL) {
+    if (scan->select.count == 0) {
         return STATUS_OK;
     }
-    start(&scan->select, scan->id);
+    if (scan->block != NULL && scan_blocks_have(scan, &scan->select)) {
+        return scan_blocks_give(scan, &scan->select);
+    }
+    reader_start(&scan->select, scan, scan->id);
     bool found = false;
     const enum status status = statement_next(&scan->select.statement, &found);
     if (status != STATUS_OK || !found) {
         return status == STATUS_OK ? STATUS_CORRUPT : status; /* it was there a moment ago */
     }
     scan->select.statement.read = 1; /* after the id */
-    return give_all(scan, &scan->select);
+    return give_from_statement(scan, &scan->select);
 }
 
-/* Judges the row on which the reader stands. */
+/* Judges the row that was found. */
 static enum status judge(struct storage_scan *scan, bool *ret_passes)
 {
+    enum status status = STATUS_OK;
     query_row_clear(scan->row);
-    scan->id = read_i64(&scan->where.statement);
-    enum status status = give_all(scan, &scan->where);
+    if (scan->block != NULL) {
+        status = scan_blocks_give(scan, &scan->where);
+    } else {
+        scan->id = read_i64(&scan->where.statement);
+        status = give_from_statement(scan, &scan->where);
+    }
     if (status != STATUS_OK) {
         return status;
     }
@@ -319,35 +233,29 @@ static void rest(struct storage_scan *scan)
     scan->stepping = false;
     statement_finish(&scan->where.statement);
     statement_finish(&scan->select.statement);
-}
-
-/* Looks at one row more; *ret_passes false when it does not pass, or when there is none. */
-static enum status look(struct storage_scan *scan, bool *ret_passes)
-{
-    bool found = false;
-    const enum status status =
-        scan->by_key ? next_by_key(scan, &found) : next_in_table(scan, &found);
-    if (status != STATUS_OK || !found) {
-        *ret_passes = false;
-        return status;
-    }
-    scan->rows_read++;
-    return judge(scan, ret_passes);
+    scan_blocks_leave(scan);
 }
 
 enum status storage_scan_next(struct storage_scan *scan, size_t *rows_left,
                               enum storage_scan_result *ret_result,
                               const struct query_row **ret_row)
 {
+    scan_blocks_leave(scan);
     while (!scan->ended && *rows_left > 0) {
+        bool found = false;
         bool passes = false;
-        const enum status status = look(scan, &passes);
+        enum status status = next(scan, rows_left, &found);
+        if (status == STATUS_OK && found) {
+            (*rows_left)--;
+            scan->rows_read++;
+            status = judge(scan, &passes);
+        }
         if (status != STATUS_OK) {
             rest(scan);
             return status;
         }
-        *rows_left -= scan->ended ? 0 : 1;
         if (passes) {
+            scan_blocks_hold(scan);
             *ret_row = scan->row;
             *ret_result = STORAGE_SCAN_ROW;
             return STATUS_OK;

@@ -56,9 +56,10 @@ static const struct {
     [IDENTITY_STANDING] = {DATABASE_STATE,
                            "SELECT " STANDING_COLUMNS " FROM identity WHERE id = ?1"},
     [IDENTITY_DELETE_DEVICE] = {DATABASE_STATE, "DELETE FROM identity WHERE device_id = ?1"
-                                                " RETURNING " STANDING_COLUMNS},
-    [IDENTITY_DELETE_MODULE] = {DATABASE_STATE, "DELETE FROM identity WHERE device_id = ?1"
-                                                " AND module_id = ?2 RETURNING " STANDING_COLUMNS},
+                                                " RETURNING id, " STANDING_COLUMNS},
+    [IDENTITY_DELETE_MODULE] = {DATABASE_STATE,
+                                "DELETE FROM identity WHERE device_id = ?1"
+                                " AND module_id = ?2 RETURNING id, " STANDING_COLUMNS},
     [IDENTITY_DELETE_ALL] = {DATABASE_STATE, "DELETE FROM identity"},
     [IDENTITY_CENSUS] = {DATABASE_STATE,
                          "SELECT sum(module_id = ''), sum(module_id = '' AND enabled),"

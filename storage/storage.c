@@ -317,6 +317,7 @@ void storage_close(struct storage *storage)
     if (storage->lock >= 0) {
         (void)close(storage->lock);
     }
+    columns_finish(&storage->columns);
     mem_free(storage);
 }
 
@@ -412,6 +413,9 @@ static void rollback_one(struct storage *storage, enum database_name name)
 
 void storage_rollback(struct storage *storage)
 {
+    if (storage->databases[DATABASE_STATE].dirty) {
+        columns_clear(&storage->columns); /* some may show what is now undone */
+    }
     rollback_one(storage, DATABASE_STATE);
     rollback_one(storage, DATABASE_JOURNAL);
     storage->failed = STATUS_OK;

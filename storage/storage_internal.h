@@ -6,6 +6,7 @@
 #include <sqlite3.h>
 
 #include "storage/checkpoint_internal.h"
+#include "storage/columns_internal.h"
 #include "storage/statement_internal.h"
 #include "storage/storage.h"
 
@@ -34,6 +35,7 @@ struct storage {
     int last_failure; /* SQLite's result; SQLITE_OK: none */
 
     size_t scans; /* open ones */
+    struct columns columns;
 
     struct census census, census_committed;
     uint64_t sequence, sequence_committed; /* the journal's last row */

@@ -3,6 +3,7 @@
 #define TESTS_UNIT_STORAGE_FIXTURE_H
 
 /* What the tests of storage/ share: a directory that goes away, an open storage, a record. */
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -26,6 +27,16 @@ static inline struct place place_make(void)
 static inline void place_file(const struct place *place, const char *file, char path[128])
 {
     (void)snprintf(path, 128, "%s/%s", place->directory, file);
+}
+
+static inline void place_run_sql(const struct place *place, const char *file, const char *sql)
+{
+    char path[128];
+    place_file(place, file, path);
+    sqlite3 *connection = NULL;
+    assert_int_equal(sqlite3_open(path, &connection), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(connection, sql, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(connection), SQLITE_OK);
 }
 
 static inline void place_remove(struct place *place)

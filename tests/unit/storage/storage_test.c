@@ -255,16 +255,6 @@ static void write_file(const struct place *place, const char *file, const char *
     assert_int_equal(close(out), 0);
 }
 
-static void run_sql(const struct place *place, const char *file, const char *sql)
-{
-    char path[128];
-    place_file(place, file, path);
-    sqlite3 *connection = NULL;
-    assert_int_equal(sqlite3_open(path, &connection), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(connection, sql, NULL, NULL, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_close(connection), SQLITE_OK);
-}
-
 static void files_that_are_not_ours_are_refused_and_left_alone(void **state)
 {
     (void)state;
@@ -276,10 +266,10 @@ static void files_that_are_not_ours_are_refused_and_left_alone(void **state)
     place_remove(&place);
 
     place = place_make();
-    run_sql(&place, "journal.db", "CREATE TABLE recipes(name TEXT)");
+    place_run_sql(&place, "journal.db", "CREATE TABLE recipes(name TEXT)");
     expect_refused(place.directory, STATUS_CORRUPT, "another program");
-    run_sql(&place, "journal.db", "SELECT * FROM recipes");
-    run_sql(&place, "journal.db", "PRAGMA application_id = 5");
+    place_run_sql(&place, "journal.db", "SELECT * FROM recipes");
+    place_run_sql(&place, "journal.db", "PRAGMA application_id = 5");
     expect_refused(place.directory, STATUS_CORRUPT, "another program");
     place_remove(&place);
 }
@@ -289,9 +279,9 @@ static void a_later_version_is_refused(void **state)
     (void)state;
     struct place place = place_make();
     storage_close(open_storage(place.directory));
-    run_sql(&place, "state.db", "PRAGMA user_version = 3");
+    place_run_sql(&place, "state.db", "PRAGMA user_version = 3");
     expect_refused(place.directory, STATUS_CORRUPT, "later version");
-    run_sql(&place, "state.db", "PRAGMA user_version = 2");
+    place_run_sql(&place, "state.db", "PRAGMA user_version = 2");
     storage_close(open_storage(place.directory));
     place_remove(&place);
 }
@@ -304,7 +294,7 @@ static void an_earlier_version_is_brought_up_to_date(void **state)
     insert(storage, "d1", "");
     commit(storage);
     storage_close(storage);
-    run_sql(&place, "state.db", "DROP TABLE job; PRAGMA user_version = 1");
+    place_run_sql(&place, "state.db", "DROP TABLE job; PRAGMA user_version = 1");
     storage = open_storage(place.directory);
     assert_int_equal(counts(storage).devices, 1);
     struct storage_job job = {.key = key_of("d1", ""), .job = STR("j1")};
