@@ -47,12 +47,14 @@ void hub_policies_generate(struct random *random, struct hub_policy policies[HUB
 struct hubs;
 struct hub;
 
-/* Behaviour that the reference marks as inferred, in one place, with the values it recommends. */
+/* Behaviour that the reference marks as inferred, in one place, with the values it recommends; and
+ * what is our own to choose. */
 struct hub_settings {
     int64_t token_skew_s;         /* a token is accepted this long after its expiry: 300 */
     int64_t token_close_grace_s;  /* a connection is closed this long after it: 600 */
     size_t subscriptions_max;     /* per connection; 0: no limit (the default) */
     size_t methods_in_flight_max; /* per identity: 100 */
+    int64_t query_slice_us;       /* what queries may take of a tick, all together: 1000 */
 };
 struct hub_settings hub_settings_default(void);
 

@@ -38,6 +38,7 @@ struct hub {
     struct list waiting_calls; /* those whose device is not there yet */
     uint64_t request_id_last;
     struct list query_jobs; /* those that go on in slices */
+    int64_t query_us_left;  /* of this tick's time for queries */
     struct list watchers;
     int64_t generation_last;
 

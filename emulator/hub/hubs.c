@@ -6,6 +6,7 @@
 #include "hub/hub_internal.h"
 
 enum { HUBS_MAX = 64, SKEW_S = 300, CLOSE_GRACE_S = 600, METHODS_IN_FLIGHT = 100 };
+enum { QUERY_SLICE_US = 1000 };
 
 struct hubs {
     struct hub *hubs[HUBS_MAX]; /* owned; the first answers to every loopback name */
@@ -18,6 +19,7 @@ struct hub_settings hub_settings_default(void)
         .token_skew_s = SKEW_S,
         .token_close_grace_s = CLOSE_GRACE_S,
         .methods_in_flight_max = METHODS_IN_FLIGHT,
+        .query_slice_us = QUERY_SLICE_US,
     };
 }
 
@@ -105,6 +107,7 @@ static struct hub *hub_new(struct hubs *hubs, const struct hub_config *config)
     hub->random = config->random;
     hub->clock = config->clock;
     hub->settings = config->settings;
+    hub->query_us_left = hub->settings.query_slice_us;
     memcpy(hub->policies, config->policies, sizeof(hub->policies));
     map_init(&hub->links);
     map_init(&hub->calls);
@@ -227,6 +230,7 @@ static const char *failure_text(const struct hub *hub, enum status status)
 
 bool hub_commit(struct hub *hub)
 {
+    hub->query_us_left = hub->settings.query_slice_us;
     if (!hub->failed && !storage_dirty(hub->storage)) {
         return true;
     }

@@ -9,13 +9,14 @@
 #include "query/query.h"
 
 /*
- * A query on its way: parsed once, then scanned in slices between ticks, so that a scan over a
- * million twins delays nobody. A page ends with the id of its last row; the next goes on behind it,
- * so page k costs what page 1 costs. Aggregates have no rows to stop at: they are counted anew for
- * each page.
+ * A query on its way: parsed once, then scanned in steps, so that a scan over a million twins
+ * delays nobody. All queries of a hub share a slice of each tick's time. A page ends with the id of
+ * its last row; the next goes on behind it, so page k costs what page 1 costs. Aggregates have no
+ * rows to stop at: they are counted anew for each page.
  */
 enum {
-    ROWS_PER_SLICE = 2048, /* well under a millisecond of a plain scan */
+    ROWS_PER_STEP = 256,    /* some 50 us: how far a slice may be exceeded */
+    ROWS_PER_DOCUMENT = 32, /* writing out a twin costs as much as looking at so many */
     GROUPS_MAX = 100000,
     GROUP_BYTES_MAX = 16 << 20,
     PAGE_SIZE_FULL = 8 << 20, /* bytes at which a page ends, however few items it has */
@@ -30,7 +31,7 @@ struct hub_query_job {
     struct arena row_arena; /* of one document */
     const struct query *query;
     const struct query_info *info;
-    struct storage_scan *scan;
+    struct storage_scan *scan; /* NULL: there is nothing to scan for */
     struct query_groups *groups;
     uint64_t text_hash;
     size_t item_max;
@@ -187,6 +188,13 @@ static bool top_reached(const struct hub_query_job *job)
     return job->info->shape != QUERY_GROUPS && job->skipped + job->items >= job->info->top;
 }
 
+static void pay_document(const struct hub_query_job *job, size_t *rows_left)
+{
+    if (job->info->shape == QUERY_DOCUMENTS) {
+        *rows_left -= *rows_left < ROWS_PER_DOCUMENT ? *rows_left : ROWS_PER_DOCUMENT;
+    }
+}
+
 /* One row that passed WHERE. True: the job is over and gone. */
 static bool take_row(struct hub_query_job *job, const struct query_row *row)
 {
@@ -207,10 +215,14 @@ static bool take_row(struct hub_query_job *job, const struct query_row *row)
     return false;
 }
 
-/* Goes on for one slice. True: the job is over and gone. */
+/* True: the job is over and gone. */
 static bool job_step(struct hub_query_job *job)
 {
-    size_t rows_left = ROWS_PER_SLICE;
+    size_t rows_left = ROWS_PER_STEP;
+    if (job->scan == NULL) {
+        emit_groups(job);
+        return true;
+    }
     for (;;) {
         enum storage_scan_result result = STORAGE_SCAN_END;
         const struct query_row *row = NULL;
@@ -224,6 +236,7 @@ static bool job_step(struct hub_query_job *job)
             if (take_row(job, row)) {
                 return true;
             }
+            pay_document(job, &rows_left);
             break;
         case STORAGE_SCAN_PAUSED:
             return false;
@@ -236,6 +249,15 @@ static bool job_step(struct hub_query_job *job)
             return true;
         }
     }
+}
+
+/* A step, at the expense of the tick's time for queries. */
+static bool job_step_timed(struct hub *hub, struct hub_query_job *job)
+{
+    const int64_t start_us = clock_monotonic_us();
+    const bool over = job_step(job);
+    hub->query_us_left -= clock_monotonic_us() - start_us;
+    return over;
 }
 
 static void append_caret(struct problem *problem, struct str text)
@@ -271,6 +293,18 @@ static enum hub_code job_parse(struct hub_query_job *job, struct str text, struc
     return HUB_OK;
 }
 
+/* How many there are is known: nobody has to be looked at. */
+static enum status count_all(struct hub_query_job *job)
+{
+    struct storage_counts counts = {0};
+    const enum status status = storage_counts(job->hub->storage, &counts);
+    if (status == STATUS_OK) {
+        query_groups_count_rows(
+            job->groups, job->info->collection == QUERY_MODULES ? counts.modules : counts.devices);
+    }
+    return status;
+}
+
 static enum hub_code job_open(struct hub_query_job *job, struct str continuation,
                               struct problem *problem)
 {
@@ -287,7 +321,9 @@ static enum hub_code job_open(struct hub_query_job *job, struct str continuation
         status = query_groups_create(job->query, GROUPS_MAX, GROUP_BYTES_MAX, &job->groups);
         after_id = 0;
     }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK && job->info->counts_only && !job->info->has_where) {
+        status = count_all(job);
+    } else if (status == STATUS_OK) {
         status = storage_scan_open(job->hub->storage, job->query, after_id, &job->scan);
     }
     return status == STATUS_OK ? HUB_OK : hub_fail(job->hub, status, problem);
@@ -332,7 +368,11 @@ void hub_query_start(struct hub *hub, const struct hub_query_request *request,
         job_fail(job, code, &problem);
         return;
     }
-    if (!job_step(job)) {
+    bool over = false;
+    do {
+        over = job_step_timed(hub, job);
+    } while (!over && hub->query_us_left > 0);
+    if (!over) {
         list_append(&hub->query_jobs, &job->link);
         *ret_job = job;
     }
@@ -347,20 +387,16 @@ void hub_query_cancel(struct hub_query_job *job)
 
 void hub_query_jobs_run(struct hub *hub)
 {
-    /* A job that ends may let its owner start or cancel another: take one at a time, from the
-     * front. */
-    struct list again;
-    list_init(&again);
+    /* In turn, the next tick going on where this one stops. A job that ends may let its owner start
+     * or cancel another. */
     while (!list_empty(&hub->query_jobs)) {
         struct hub_query_job *job = LIST_ENTRY(hub->query_jobs.next, struct hub_query_job, link);
         list_remove(&job->link);
-        list_append(&again, &job->link);
-        (void)job_step(job);
-    }
-    while (!list_empty(&again)) {
-        struct list *member = again.next;
-        list_remove(member);
-        list_append(&hub->query_jobs, member);
+        list_append(&hub->query_jobs, &job->link);
+        (void)job_step_timed(hub, job);
+        if (hub->query_us_left <= 0) {
+            return;
+        }
     }
 }
 
