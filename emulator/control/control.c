@@ -24,9 +24,11 @@ void control_refuse(struct http_exchange *exchange, unsigned http_status, const 
     va_start(args, format);
     (void)vsnprintf(why, sizeof(why), format, args);
     va_end(args);
-    LOG_WARN("control", "conn=%llu %.*s %.*s refused %u: %s",
+    CLEANUP(buf_finish) struct buf line = BUF_INIT(PARAMETER_MAX);
+    hub_one_line_append(&line, str_from(why));
+    LOG_WARN("control", "conn=%llu %.*s %.*s refused %u: %.*s",
              (unsigned long long)http_conn_id(exchange), STR_ARG(http_method(exchange)),
-             STR_ARG(http_path(exchange)), http_status, why);
+             STR_ARG(http_path(exchange)), http_status, STR_ARG(buf_str(&line)));
     struct buf *body = http_answer_body(exchange);
     buf_append_str(body, STR("{\"error\":"));
     json_append_string(body, str_from(why));
@@ -51,6 +53,17 @@ struct str control_parameter(struct http_exchange *exchange, const char *name)
                                                                  : str_of(copy, decoded.size);
     }
     return (struct str){0};
+}
+
+struct hub *control_hub(struct control *control, struct http_exchange *exchange)
+{
+    const struct str name = control_parameter(exchange, "hub");
+    struct hub *hub =
+        hubs_named(control->config.hubs, name.data == NULL ? control->config.hub_name : name);
+    if (hub == NULL) {
+        control_refuse(exchange, 404, "there is no hub called '%.*s'", STR_ARG(name));
+    }
+    return hub;
 }
 
 /* ---- small answers ---- */
@@ -155,10 +168,16 @@ static bool from_this_machine(struct control *control, struct http_exchange *exc
 
 static const struct {
     const char *path;
+    bool takes_post; /* else GET and HEAD */
     void (*handle)(struct control *control, struct http_exchange *exchange);
 } routes[] = {
-    {"/healthz", handle_healthz},  {"/readyz", handle_readyz}, {"/ca.pem", handle_ca},
-    {"/metrics", control_metrics}, {"/hubs", handle_hubs},     {"/journal", control_journal},
+    {"/healthz", false, handle_healthz},
+    {"/readyz", false, handle_readyz},
+    {"/ca.pem", false, handle_ca},
+    {"/metrics", false, control_metrics},
+    {"/hubs", false, handle_hubs},
+    {"/journal", false, control_journal},
+    {"/query/explain", true, control_explain},
 };
 
 /* What is to come (and /hubs/{name}/snapshot and the like): not here yet is not the same as wrong.
@@ -168,7 +187,7 @@ static const char *const missing[] = {"/clock", "/faults", "/coverage"};
 static const char index_text[] =
     "iothub-emulator control endpoint\n"
     "GET /healthz /readyz /ca.pem /metrics /hubs /journal?after=0&timeout=10, "
-    "POST /hubs/{name}/reset\n";
+    "POST /hubs/{name}/reset /query/explain {\"query\": \"SELECT ...\"}\n";
 
 static void handle(void *ctx, struct http_exchange *exchange)
 {
@@ -190,9 +209,11 @@ static void handle(void *ctx, struct http_exchange *exchange)
         if (!str_equal(path, str_from(routes[i].path))) {
             continue;
         }
-        if (!reading) {
-            http_answer_header(exchange, "Allow", STR("GET, HEAD"));
-            control_refuse(exchange, 405, "%s takes GET", routes[i].path);
+        if (routes[i].takes_post ? !str_equal(method, STR("POST")) : !reading) {
+            http_answer_header(exchange, "Allow",
+                               routes[i].takes_post ? STR("POST") : STR("GET, HEAD"));
+            control_refuse(exchange, 405, "%s takes %s", routes[i].path,
+                           routes[i].takes_post ? "POST" : "GET");
             return;
         }
         routes[i].handle(control, exchange);

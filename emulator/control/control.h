@@ -7,12 +7,17 @@
  * loopback. It answers only to names of this machine and to pages that came from it, so that a web
  * page elsewhere cannot drive it.
  *
- *   GET  /healthz                    alive: 200
- *   GET  /readyz                     200 once every listener is bound and the seed applied, else
- * 503 GET  /ca.pem                     the certificate authority to trust GET  /metrics Prometheus
- * text GET  /hubs                       names and figures POST /hubs/{name}/reset          back to
- * the start (204) GET  /journal                    rows:
- * ?after=N&device=ID&kind=a,b&limit=N&timeout=S&hub=NAME
+ *   GET  /healthz             alive: 200
+ *   GET  /readyz              200 once every listener is bound and the seed applied, else 503
+ *   GET  /ca.pem              the certificate authority to trust
+ *   GET  /metrics             Prometheus text
+ *   GET  /hubs                names and figures
+ *   POST /hubs/{name}/reset   back to the start: 204
+ *   GET  /journal             rows: ?after=N&device=ID&kind=a,b&limit=N&timeout=S&hub=NAME
+ *   POST /query/explain       {"query": "SELECT ..."}, ?hub=NAME: runs the query to its end and
+ *                             answers how: {"query": in its canonical form, "tree": as parsed,
+ *                             "itemType": "Twin", "access": "scan", "rowsRead": N,
+ *                             "rowsReturned": N, "timeMs": 1.234}
  */
 #include "base/status.h"
 #include "base/str.h"

@@ -23,6 +23,12 @@ void control_answer(struct http_exchange *exchange, unsigned http_status, const 
 /* The value of ?name=, decoded into the exchange's arena; data NULL: absent. */
 struct str control_parameter(struct http_exchange *exchange, const char *name);
 
+/* The hub that ?hub= names, the usual one when it names none; NULL: there is none, refused. */
+struct hub *control_hub(struct control *control, struct http_exchange *exchange);
+
+/* explain.c */
+void control_explain(struct control *control, struct http_exchange *exchange);
+
 /* metrics.c */
 void control_metrics(struct control *control, struct http_exchange *exchange);
 

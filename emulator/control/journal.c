@@ -204,11 +204,8 @@ static void poll_wait(struct poll *poll, uint64_t timeout_s)
 
 void control_journal(struct control *control, struct http_exchange *exchange)
 {
-    const struct str name = control_parameter(exchange, "hub");
-    struct hub *hub =
-        hubs_named(control->config.hubs, name.data == NULL ? control->config.hub_name : name);
+    struct hub *hub = control_hub(control, exchange);
     if (hub == NULL) {
-        control_refuse(exchange, 404, "there is no hub called '%.*s'", STR_ARG(name));
         return;
     }
     struct journal_filter filter = {0};

@@ -353,12 +353,22 @@ void hub_method_answer(struct hub_link *link, uint64_t request_id, int64_t statu
 
 /* ---- queries ---- */
 
+/* How a query was answered, for EXPLAIN. */
+struct hub_query_explanation {
+    struct str text;        /* the query in its one canonical form */
+    struct str tree;        /* and as a tree: query_print_tree() */
+    const char *access;     /* how its rows were found: "scan", "key deviceId" ... */
+    uint64_t rows_read;     /* rows that were looked at */
+    uint64_t rows_returned; /* rows of the result, all pages together */
+};
+
 struct hub_query_result {
     enum hub_code code;
-    const struct problem *problem; /* when code is not HUB_OK */
-    struct str items;              /* a JSON array */
-    const char *item_type;         /* "Twin", "Raw", "DeviceJob" */
-    struct str continuation;       /* empty on the last page */
+    const struct problem *problem;                   /* when code is not HUB_OK */
+    const struct hub_query_explanation *explanation; /* when it was asked for; then no items */
+    struct str items;                                /* a JSON array */
+    const char *item_type;                           /* "Twin", "Raw", "DeviceJob" */
+    struct str continuation;                         /* empty on the last page */
 };
 struct hub_query_job;
 
@@ -366,6 +376,8 @@ struct hub_query_request {
     struct str text;
     size_t item_max;         /* of the page; at least 1 */
     struct str continuation; /* of the page before; empty: the first */
+    bool explains;           /* runs to the end, and tells how instead of what; item_max is not
+                                read */
     void (*done)(void *ctx, const struct hub_query_result *result);
     void *ctx;
 };
@@ -405,6 +417,11 @@ bool hub_event_from_name(struct str name, enum hub_event *ret_event);
  * words. Also writes the one log line. `key` may be empty. */
 void hub_note_refused(struct hub *hub, const char *endpoint, uint64_t conn_id,
                       struct identity_key key, enum hub_code code, const char *why);
+
+/* Appends a reason as the log has it: on one line, and a line that is only a '^' as a '^' in the
+ * line before, where it pointed. */
+void hub_one_line_append(struct buf *out, struct str text);
+
 void hub_note_subscribed(struct hub_link *link, struct str filter, bool on);
 
 MUST_CHECK enum hub_code hub_journal_read(struct hub *hub, const struct journal_filter *filter,

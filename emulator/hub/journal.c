@@ -55,8 +55,10 @@ void hub_event(struct hub *hub, enum hub_event event, struct identity_key key, s
 void hub_note_refused(struct hub *hub, const char *endpoint, uint64_t conn_id,
                       struct identity_key key, enum hub_code code, const char *why)
 {
-    LOG_WARN(endpoint, "conn=%" PRIu64 " device=%.*s module=%.*s refused code=%d: %s", conn_id,
-             STR_ARG(key.device), STR_ARG(key.module), (int)code, why);
+    CLEANUP(buf_finish) struct buf line = BUF_INIT(HUB_SCRATCH_MAX);
+    hub_one_line_append(&line, str_from(why));
+    LOG_WARN(endpoint, "conn=%" PRIu64 " device=%.*s module=%.*s refused code=%d: %.*s", conn_id,
+             STR_ARG(key.device), STR_ARG(key.module), (int)code, STR_ARG(buf_str(&line)));
     CLEANUP(buf_finish) struct buf detail = BUF_INIT(HUB_SCRATCH_MAX);
     buf_append_format(
         &detail, "{\"endpoint\":\"%s\",\"connection\":%" PRIu64 ",\"code\":%d,\"why\":", endpoint,

@@ -22,6 +22,7 @@ enum {
     PAGE_SIZE_FULL = 8 << 20, /* bytes at which a page ends, however few items it has */
     PAGE_SIZE_MAX = 64 << 20, /* that, and the largest item */
     TOKEN_SIZE_MAX = 512,
+    EXPLANATION_SIZE_MAX = 1 << 20, /* a tree of 8192 characters, and then some */
 };
 
 struct hub_query_job {
@@ -35,6 +36,7 @@ struct hub_query_job {
     struct query_groups *groups;
     uint64_t text_hash;
     size_t item_max;
+    bool explains;
     uint64_t skipped; /* rows that earlier pages had: for TOP, and for aggregates' paging */
     size_t items;
     int64_t last_id;
@@ -105,8 +107,41 @@ static void token_write(const struct hub_query_job *job, struct buf *out)
 
 /* ---- the run ---- */
 
+/* Runs over all rows without keeping any. */
+static void job_explain(struct hub_query_job *job)
+{
+    CLEANUP(buf_finish) struct buf text = BUF_INIT(EXPLANATION_SIZE_MAX);
+    CLEANUP(buf_finish) struct buf tree = BUF_INIT(EXPLANATION_SIZE_MAX);
+    query_print(job->query, &text);
+    query_print_tree(job->query, &tree);
+    const enum status status =
+        buf_status(&text) != STATUS_OK ? buf_status(&text) : buf_status(&tree);
+    if (status != STATUS_OK) {
+        job_fail_status(job, status);
+        return;
+    }
+    const struct hub_query_explanation explanation = {
+        .text = buf_str(&text),
+        .tree = buf_str(&tree),
+        .access = storage_scan_access(job->scan),
+        .rows_read = storage_scan_rows_read(job->scan),
+        .rows_returned = job->items,
+    };
+    const struct hub_query_result result = {
+        .code = HUB_OK,
+        .explanation = &explanation,
+        .item_type = job->info->item_type,
+    };
+    job->done(job->ctx, &result);
+    job_destroy(job);
+}
+
 static void job_finish(struct hub_query_job *job, bool more)
 {
+    if (job->explains) {
+        job_explain(job);
+        return;
+    }
     buf_append_byte(&job->out, ']');
     CLEANUP(buf_finish) struct buf token = BUF_INIT(TOKEN_SIZE_MAX);
     if (more) {
@@ -130,12 +165,20 @@ static void job_finish(struct hub_query_job *job, bool more)
 
 static bool page_full(const struct hub_query_job *job)
 {
+    if (job->explains) {
+        return false;
+    }
     return job->items == job->item_max || (job->items > 0 && job->out.size >= PAGE_SIZE_FULL);
 }
 
 static void emit_groups(struct hub_query_job *job)
 {
     const size_t count = query_groups_size(job->groups);
+    if (job->explains) {
+        job->items = count;
+        job_finish(job, false);
+        return;
+    }
     size_t at = job->skipped > count ? count : (size_t)job->skipped;
     while (at < count && !page_full(job)) {
         buf_append_str(&job->out, job->items > 0 ? STR(",") : STR_EMPTY);
@@ -168,6 +211,10 @@ static enum status emit_device_job(struct hub_query_job *job)
 static enum status emit_row(struct hub_query_job *job, const struct query_row *row)
 {
     enum status status = STATUS_OK;
+    if (job->explains) {
+        job->items++;
+        return status;
+    }
     arena_reset(&job->row_arena);
     buf_append_str(&job->out, job->items > 0 ? STR(",") : STR_EMPTY);
     if (job->info->shape == QUERY_ROWS) {
@@ -337,6 +384,7 @@ static struct hub_query_job *job_new(struct hub *hub, const struct hub_query_req
     }
     job->hub = hub;
     job->item_max = request->item_max;
+    job->explains = request->explains;
     job->done = request->done;
     job->ctx = request->ctx;
     list_init(&job->link);
@@ -350,7 +398,7 @@ static struct hub_query_job *job_new(struct hub *hub, const struct hub_query_req
 void hub_query_start(struct hub *hub, const struct hub_query_request *request,
                      struct hub_query_job **ret_job)
 {
-    assert(request->item_max > 0);
+    assert(request->item_max > 0 || request->explains);
     *ret_job = NULL;
     hub->figures.queries++;
     struct problem problem = {.offset = PROBLEM_NO_OFFSET};

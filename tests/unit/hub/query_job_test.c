@@ -187,6 +187,76 @@ static void a_syntax_error_shows_where(void **state)
     assert_non_null(strstr(page.problem, "^"));
 }
 
+struct explained {
+    unsigned count;
+    enum hub_code code;
+    char text[256], tree[256], access[32], item_type[16];
+    uint64_t rows_read, rows_returned;
+};
+
+static void keep_explanation(void *ctx, const struct hub_query_result *result)
+{
+    struct explained *explained = ctx;
+    explained->count++;
+    explained->code = result->code;
+    if (result->code != HUB_OK) {
+        return;
+    }
+    assert_non_null(result->explanation);
+    assert_int_equal(result->items.size, 0);
+    fake_copy(explained->text, sizeof(explained->text), result->explanation->text);
+    fake_copy(explained->tree, sizeof(explained->tree), result->explanation->tree);
+    fake_copy(explained->access, sizeof(explained->access), str_from(result->explanation->access));
+    fake_copy(explained->item_type, sizeof(explained->item_type), str_from(result->item_type));
+    explained->rows_read = result->explanation->rows_read;
+    explained->rows_returned = result->explanation->rows_returned;
+}
+
+static void an_explained_query_runs_to_its_end(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *printed, *tree, *access, *item_type;
+        uint64_t rows_read, rows_returned;
+    } rows[] = {
+        {"select*from devices where deviceId='d0001'",
+         "SELECT * FROM devices WHERE deviceId = 'd0001'",
+         "select=*; from=devices; where=cmp(=,path [\"deviceId\"],\"d0001\")", "key deviceId",
+         "Twin", 1, 1},
+        {"SELECT deviceId FROM devices WHERE tags.plant != 'p0'",
+         "SELECT deviceId FROM devices WHERE tags.plant != 'p0'",
+         "select=[(\"deviceId\",path [\"deviceId\"])]; from=devices; where=cmp(!=,path "
+         "[\"tags\",\"plant\"],\"p0\")",
+         "scan", "Raw", DEVICES, DEVICES - 5},
+        {"SELECT tags.plant, COUNT() FROM devices GROUP BY tags.plant",
+         "SELECT tags.plant, COUNT() FROM devices GROUP BY tags.plant",
+         "select=[(\"plant\",path [\"tags\",\"plant\"]),(\"$1\",count)]; from=devices; group=[path "
+         "[\"tags\",\"plant\"]]",
+         "scan", "Raw", DEVICES, DEVICES / 5},
+        {"SELECT TOP 3 * FROM devices", "SELECT TOP 3 * FROM devices",
+         "top=3; select=*; from=devices", "scan", "Twin", 3, 3},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct explained explained = {0};
+        struct hub_query_job *job = NULL;
+        const struct hub_query_request request = {.text = str_from(rows[i].text),
+                                                  .explains = true,
+                                                  .done = keep_explanation,
+                                                  .ctx = &explained};
+        hub_query_start(fixture.hub, &request, &job);
+        while (explained.count == 0) {
+            hubs_wake(fixture.hubs);
+        }
+        assert_int_equal(explained.code, HUB_OK);
+        assert_string_equal(explained.text, rows[i].printed);
+        assert_string_equal(explained.tree, rows[i].tree);
+        assert_string_equal(explained.access, rows[i].access);
+        assert_string_equal(explained.item_type, rows[i].item_type);
+        assert_int_equal(explained.rows_read, rows[i].rows_read);
+        assert_int_equal(explained.rows_returned, rows[i].rows_returned);
+    }
+}
+
 static void a_cancelled_query_never_reports(void **state)
 {
     (void)state;
@@ -250,6 +320,7 @@ int main(void)
         cmocka_unit_test(a_page_of_large_twins_ends_early),
         cmocka_unit_test(tokens_of_other_queries_and_garbage_are_refused),
         cmocka_unit_test(a_syntax_error_shows_where),
+        cmocka_unit_test(an_explained_query_runs_to_its_end),
         cmocka_unit_test(a_cancelled_query_never_reports),
         cmocka_unit_test(queries_take_turns),
         cmocka_unit_test(a_slice_with_time_goes_on),
