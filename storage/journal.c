@@ -111,6 +111,22 @@ enum status storage_journal_read(struct storage *storage, const struct journal_f
     return STATUS_OK;
 }
 
+uint64_t storage_journal_rows(const struct storage *storage)
+{
+    return storage->sequence - storage->trimmed;
+}
+
+enum status storage_journal_size(struct storage *storage, uint64_t *ret_size)
+{
+    CLEANUP(statement_finish) struct statement s = statement_use(storage, JOURNAL_SIZE);
+    bool row = false;
+    const enum status status = statement_next(&s, &row);
+    if (status == STATUS_OK && row) {
+        *ret_size = read_u64(&s);
+    }
+    return status == STATUS_OK && !row ? STATUS_CORRUPT : status;
+}
+
 static enum status set_trimmed(struct storage *storage, uint64_t sequence)
 {
     CLEANUP(statement_finish) struct statement s = statement_use(storage, JOURNAL_TRIMMED);

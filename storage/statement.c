@@ -123,6 +123,9 @@ static const struct {
     [JOURNAL_TRIMMED] = {DATABASE_JOURNAL, "UPDATE trimmed SET sequence = ?1"},
     [JOURNAL_BOUNDS] = {DATABASE_JOURNAL, "SELECT trimmed.sequence,"
                                           " (SELECT max(sequence) FROM journal) FROM trimmed"},
+    [JOURNAL_SIZE] = {DATABASE_JOURNAL, "SELECT (page_count - freelist_count) * page_size FROM"
+                                        " pragma_page_count, pragma_freelist_count,"
+                                        " pragma_page_size"},
 };
 
 struct statement statement_use(struct storage *storage, enum statement_name name)

@@ -76,6 +76,7 @@ enum statement_name {
     JOURNAL_DELETE_ALL,
     JOURNAL_TRIMMED,
     JOURNAL_BOUNDS,
+    JOURNAL_SIZE,
 
     STATEMENT_COUNT
 };

@@ -267,6 +267,10 @@ MUST_CHECK enum status storage_journal_read(struct storage *storage,
                                             void *ctx, uint64_t *ret_next);
 uint64_t storage_journal_last(const struct storage *storage); /* 0: none; uncommitted ones count */
 
+/* How many rows there are, and how many bytes they take, with what surrounds them. */
+uint64_t storage_journal_rows(const struct storage *storage);
+MUST_CHECK enum status storage_journal_size(struct storage *storage, uint64_t *ret_size);
+
 /* Deletes rows up to and including `sequence`. */
 MUST_CHECK enum status storage_journal_trim(struct storage *storage, uint64_t sequence);
 

@@ -42,9 +42,10 @@ struct hub {
     struct list watchers;
     int64_t generation_last;
 
-    bool failed;        /* this tick: undo it */
-    bool journal_grew;  /* this tick */
-    struct buf scratch; /* cleared by each user */
+    bool failed;               /* this tick: undo it */
+    bool journal_grew;         /* this tick */
+    size_t journal_unmeasured; /* bytes of rows since its size was looked at */
+    struct buf scratch;        /* cleared by each user */
     struct hub_figures figures;
 };
 

@@ -6,7 +6,7 @@
 #include "hub/hub_internal.h"
 
 enum { HUBS_MAX = 64, SKEW_S = 300, CLOSE_GRACE_S = 600, METHODS_IN_FLIGHT = 100 };
-enum { QUERY_SLICE_US = 1000 };
+enum { QUERY_SLICE_US = 1000, JOURNAL_MB = 1024 };
 
 struct hubs {
     struct hub *hubs[HUBS_MAX]; /* owned; the first answers to every loopback name */
@@ -20,6 +20,7 @@ struct hub_settings hub_settings_default(void)
         .token_close_grace_s = CLOSE_GRACE_S,
         .methods_in_flight_max = METHODS_IN_FLIGHT,
         .query_slice_us = QUERY_SLICE_US,
+        .journal_max_mb = JOURNAL_MB,
     };
 }
 

@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "hub/hub_internal.h"
 
-enum { REASON_MAX = 2048 };
+enum { MEASURE_EVERY = 1 << 20, ROW_HEAD_SIZE = 64 };
 
 static const char *const event_names[HUB_EVENT_COUNT] = {
 #define EVENT_NAME(name, text) [HUB_EVENT_##name] = (text),
@@ -32,6 +32,33 @@ bool hub_event_from_name(struct str name, enum hub_event *ret_event)
     return false;
 }
 
+/*
+ * Keeps the journal within its limit: the oldest rows go, a little at a time, so that no tick pays
+ * for more than it brought.
+ */
+static enum status bound_journal(struct hub *hub, size_t added)
+{
+    const uint64_t max = (uint64_t)hub->settings.journal_max_mb << 20;
+    hub->journal_unmeasured += added;
+    if (max == 0 || hub->journal_unmeasured < MEASURE_EVERY) {
+        return STATUS_OK;
+    }
+    hub->journal_unmeasured = 0;
+    uint64_t size = 0;
+    const enum status status = storage_journal_size(hub->storage, &size);
+    const uint64_t rows = storage_journal_rows(hub->storage);
+    if (status != STATUS_OK || size <= max || rows == 0) {
+        return status;
+    }
+    const uint64_t row_size = size / rows + 1;
+    const uint64_t surplus =
+        (size - max < MEASURE_EVERY ? size - max : MEASURE_EVERY) + MEASURE_EVERY;
+    const uint64_t surplus_rows = surplus / row_size + 1;
+    const uint64_t last = storage_journal_last(hub->storage);
+    return storage_journal_trim(hub->storage,
+                                last - rows + (surplus_rows < rows ? surplus_rows : rows - 1));
+}
+
 void hub_event(struct hub *hub, enum hub_event event, struct identity_key key, struct str detail,
                struct str body)
 {
@@ -43,7 +70,10 @@ void hub_event(struct hub *hub, enum hub_event event, struct identity_key key, s
         .body = body,
     };
     uint64_t sequence = 0;
-    const enum status status = storage_journal_append(hub->storage, &row, &sequence);
+    enum status status = storage_journal_append(hub->storage, &row, &sequence);
+    if (status == STATUS_OK) {
+        status = bound_journal(hub, ROW_HEAD_SIZE + detail.size + body.size);
+    }
     if (status != STATUS_OK) {
         (void)hub_fail(hub, status, NULL);
         return;

@@ -48,6 +48,7 @@ static const char help[] =
     "                        subscriptions-max    of a connection, 0: no limit (the default)\n"
     "                        methods-in-flight    calls to one device at a time, 100\n"
     "                        query-slice-us       what queries may take of a tick, 1000\n"
+    "                        journal-max-mb       the oldest rows go above it, 1024; 0: no limit\n"
     "  --check-ready         ask the running emulator's /readyz and exit 0 or 1\n"
     "  --version, --help\n";
 
@@ -111,6 +112,8 @@ static bool read_setting(struct options *options, const char *value)
         settings->methods_in_flight_max = (size_t)number;
     } else if (str_equal(name, STR("query-slice-us"))) {
         settings->query_slice_us = (int64_t)number;
+    } else if (str_equal(name, STR("journal-max-mb"))) {
+        settings->journal_max_mb = (size_t)number;
     } else {
         return false;
     }

@@ -150,6 +150,37 @@ static void tens_of_thousands_of_properties_are_sorted_out(void **state)
     buf_finish(&out);
 }
 
+static void the_oldest_rows_go_when_the_journal_is_full(void **state)
+{
+    (void)state;
+    enum { MESSAGES = 400, SIZE = 50000, MB = 1 << 20 };
+    static char body[SIZE];
+    const struct hub_message message = {.body = {body, sizeof(body)}};
+    fixture.hub->settings.journal_max_mb = 5;
+    for (int i = 0; i < MESSAGES; i++) {
+        arena_reset(&fixture.arena);
+        send(&message);
+        assert_true(hubs_commit(fixture.hubs));
+    }
+    uint64_t size = 0;
+    assert_int_equal(storage_journal_size(fixture.storage, &size), STATUS_OK);
+    assert_in_range(size, 3 * MB, 6 * MB);
+    const uint64_t rows = storage_journal_rows(fixture.storage);
+    assert_in_range(rows, 3 * MB / SIZE, 6 * MB / SIZE);
+    struct buf out = BUF_INIT(1 << 20);
+    const uint64_t last = storage_journal_last(fixture.storage);
+    (void)read_journal(&out, last - 1, 0, "d1");
+    assert_true(out.size > 0); /* the newest is there */
+    buf_finish(&out);
+
+    fixture.hub->settings.journal_max_mb = 0;
+    for (int i = 0; i < MESSAGES; i++) {
+        arena_reset(&fixture.arena);
+        send(&message);
+    }
+    assert_int_equal(storage_journal_rows(fixture.storage), rows + MESSAGES);
+}
+
 static void a_message_is_metered_with_its_properties(void **state)
 {
     (void)state;
@@ -273,6 +304,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(of_names_that_differ_in_case_only_the_first_stays, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(tens_of_thousands_of_properties_are_sorted_out, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(the_oldest_rows_go_when_the_journal_is_full, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_message_is_metered_with_its_properties, set_up,
                                         tear_down),
