@@ -188,7 +188,8 @@ class Hub:
         seed = self.folder / "seed.json"
         seed.write_text(json.dumps(fleet(devices)))
         if arguments is None:
-            arguments = ["--data", str(self.data), "--sync", "normal"]
+            # Every message must be there at the end, however many the machine manages.
+            arguments = ["--data", str(self.data), "--sync", "normal", "--set", "journal-max-mb=0"]
         self.emulator = Emulator(
             self.folder, [*arguments, "--seed", str(seed), "--log-level", "warn"], binary)
         self.pid = self.emulator.process.pid
