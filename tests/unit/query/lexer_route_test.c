@@ -20,13 +20,13 @@ static void split(const char *text, char *out, size_t size)
             out[at++] = '!';
             break;
         }
-        const char mark = token.kind == TOKEN_NAME          ? 'n'
-                          : token.kind == TOKEN_DOLLAR_NAME ? '$'
-                          : token.kind == TOKEN_NUMBER      ? '1'
-                          : token.kind == TOKEN_STRING      ? 's'
-                          : token.kind >= TOKEN_SELECT      ? 'k'
-                                                            : 'o';
-        out[at++] = mark;
+        const int mark = token.kind == TOKEN_NAME          ? 'n'
+                         : token.kind == TOKEN_DOLLAR_NAME ? '$'
+                         : token.kind == TOKEN_NUMBER      ? '1'
+                         : token.kind == TOKEN_STRING      ? 's'
+                         : token.kind >= TOKEN_SELECT      ? 'k'
+                                                           : 'o';
+        out[at++] = (char)mark;
         memcpy(out + at, text + token.offset, token.size);
         at += token.size;
         out[at++] = ' ';
