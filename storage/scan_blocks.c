@@ -129,7 +129,7 @@ static struct block *keep(struct storage_scan *scan, int64_t number, uint64_t de
 }
 
 /* Sets `block`, unless there is no device in it or the way is another from now on. */
-static enum status load(struct storage_scan *scan, int64_t number)
+static enum status load_block(struct storage_scan *scan, int64_t number)
 {
     uint64_t devices = 0;
     int64_t after = 0;
@@ -231,7 +231,7 @@ static enum status enter(struct storage_scan *scan)
     enum status status = STATUS_OK;
     scan->block = columns_find(&scan->storage->columns, number);
     if (scan->block == NULL || !scan->block->known) {
-        status = load(scan, number);
+        status = load_block(scan, number);
         if (scan->block == NULL) {
             return status;
         }
@@ -239,7 +239,7 @@ static enum status enter(struct storage_scan *scan)
     scan->candidates = scan->block->devices & behind;
     rule_out(scan, number);
     if (scan->candidates != 0 && !scan_blocks_have(scan, &scan->load)) {
-        status = load(scan, number);
+        status = load_block(scan, number);
         if (scan->block == NULL) {
             scan->candidates = 0;
             return status;

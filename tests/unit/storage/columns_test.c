@@ -167,8 +167,9 @@ static void the_path_not_asked_for_longest_loses_its_place(void **state)
     assert_true(marks_ask(&columns, &seconds, &second));
     marks_keep(&columns, first, 0, marks);
     marks_keep(&columns, second, 0, marks);
-    for (char c = 'a'; c < 'a' + MARK_PATHS_MAX - 1; c++) {
-        const struct str name = {&c, 1};
+    for (int i = 0; i < MARK_PATHS_MAX - 1; i++) {
+        const char letter = (char)('a' + i);
+        const struct str name = {&letter, 1};
         const struct query_equality equality = equality_of(&name, 1);
         assert_true(marks_ask(&columns, &firsts, &first));
         assert_false(marks_ask(&columns, &equality, &handle));

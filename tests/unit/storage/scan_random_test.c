@@ -16,17 +16,17 @@ static const char *const texts[] = {
     "SELECT deviceId FROM devices WHERE tags.n = '1'",
     "SELECT deviceId FROM devices WHERE tags.n = 2.5 AND properties.desired.interval = 60",
     "SELECT * FROM devices WHERE tags.location.plant = null AND status = 'enabled'",
-    "SELECT version, etag FROM devices WHERE properties.reported.connectivity = 'cellular' "
-    "AND tags.location.region = 'US'",
+    ("SELECT version, etag FROM devices WHERE properties.reported.connectivity = 'cellular' "
+     "AND tags.location.region = 'US'"),
     "SELECT lastActivityTime FROM devices WHERE lastActivityTime = '2023-11-14T22:13:20.0000000Z'",
     "SELECT connectionState, version FROM devices WHERE connectionState = 'Connected'",
     "SELECT statusReason FROM devices WHERE statusReason = 'broken' OR tags.n = 1",
-    "SELECT properties.reported.$metadata.$lastUpdated AS at FROM devices "
-    "WHERE properties.reported.$metadata.$lastUpdated = '2024-01-01T00:00:00Z'",
+    ("SELECT properties.reported.$metadata.$lastUpdated AS at FROM devices "
+     "WHERE properties.reported.$metadata.$lastUpdated = '2024-01-01T00:00:00Z'"),
     "SELECT properties.reported.$version AS v FROM devices WHERE properties.reported.$version = 2",
     "SELECT properties.desired FROM devices WHERE properties.desired.interval = 60",
-    "SELECT properties.desired.$metadata.a AS a FROM devices "
-    "WHERE properties.desired.$metadata.$lastUpdated = '2024-01-01T00:00:00Z'",
+    ("SELECT properties.desired.$metadata.a AS a FROM devices "
+     "WHERE properties.desired.$metadata.$lastUpdated = '2024-01-01T00:00:00Z'"),
     "SELECT capabilities.iotEdge AS e FROM devices WHERE capabilities.iotEdge = true",
     "SELECT * FROM devices",
 };
