@@ -34,6 +34,7 @@ void marks_finish(struct columns *columns)
 {
     for (size_t i = 0; i < MARK_PATHS_MAX; i++) {
         buf_finish(&columns->paths[i].name);
+        columns->paths[i] = (struct mark_path){.first_ask = 0};
     }
 }
 
