@@ -5,7 +5,8 @@
 /* fixtures/query-vectors.json: the reference's vectors (section 7) and their fleet. */
 #include <stdio.h>
 
-#include "document.h"
+#include "check.h"
+#include "query_document.h"
 
 #define VECTORS_FILE FIXTURES_DIR "/query-vectors.json"
 

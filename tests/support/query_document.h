@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef TESTS_UNIT_QUERY_DOCUMENT_H
-#define TESTS_UNIT_QUERY_DOCUMENT_H
+#ifndef TESTS_SUPPORT_QUERY_DOCUMENT_H
+#define TESTS_SUPPORT_QUERY_DOCUMENT_H
 
-/* For the tests of query/: fills a row from a whole document, as storage does from its columns. */
+/* For tests and fuzz targets of query/: fills a row from a whole document, as storage does from its
+ * columns. */
+#include <assert.h>
+
+#include "base/alloc.h"
 #include "base/json.h"
-#include "check.h"
 #include "query/query.h"
 
 /* Texts printed for the scans; they live until documents_finish(). */
@@ -32,7 +35,7 @@ static inline struct query_value document_value(const cJSON *node)
     if (cJSON_IsBool(node)) {
         return query_boolean(cJSON_IsTrue(node));
     }
-    assert_true(cJSON_IsNull(node));
+    assert(cJSON_IsNull(node));
     return query_null();
 }
 
@@ -53,10 +56,10 @@ static inline void document_scan(struct query_row *row, enum query_attribute att
     struct buf text = BUF_INIT(1U << 20);
     json_append_tree(&text, node);
     char *data = buf_take(&text);
-    assert_non_null(data);
-    assert_true(texts->count < ARRAY_SIZE(texts->texts));
+    assert(data != NULL);
+    assert(texts->count < ARRAY_SIZE(texts->texts));
     texts->texts[texts->count++] = data;
-    assert_int_equal(query_row_scan(row, attribute, str_from(data)), STATUS_OK);
+    assert(query_row_scan(row, attribute, str_from(data)) == STATUS_OK);
 }
 
 /* desired or reported: $metadata and $version are kept apart from the rest. */
@@ -135,6 +138,25 @@ static inline void document_fill(struct query_row *row, const cJSON *document,
     document_section(row, QUERY_REPORTED, json_member(properties, "reported"), texts);
 }
 
+/* The row of a document that passed: what it projects, or its ids. */
+static inline void document_append(const struct query *query, const struct query_row *row,
+                                   const cJSON *document, struct buf *out)
+{
+    const struct query_info *info = query_info(query);
+    if (info->shape == QUERY_ROWS) {
+        query_project(query, row, out);
+        return;
+    }
+    const char *second = info->collection == QUERY_JOBS ? "jobId" : "moduleId";
+    buf_append_str(out, info->collection == QUERY_DEVICES ? STR_EMPTY : STR("["));
+    json_append_string(out, json_str(json_member(document, "deviceId")));
+    if (info->collection != QUERY_DEVICES) {
+        buf_append_byte(out, ',');
+        json_append_string(out, json_str(json_member(document, second)));
+        buf_append_byte(out, ']');
+    }
+}
+
 /*
  * Runs a query over an array of documents, as a hub does. Appends a JSON array: what it projects,
  * or, for SELECT *, the documents' ids ("dev-a1", or ["dev-a1","cam"] for modules and jobs).
@@ -143,10 +165,10 @@ static inline void document_run(const struct query *query, const cJSON *document
 {
     const struct query_info *info = query_info(query);
     struct query_row *row CLEANUP(query_row_destroyp) = NULL;
-    assert_int_equal(query_row_create(query, &row), STATUS_OK);
+    assert(query_row_create(query, &row) == STATUS_OK);
     struct query_groups *groups CLEANUP(query_groups_destroyp) = NULL;
     if (info->shape == QUERY_GROUPS) {
-        assert_int_equal(query_groups_create(query, 1000, 1U << 20, &groups), STATUS_OK);
+        assert(query_groups_create(query, 1000, 1U << 20, &groups) == STATUS_OK);
     }
     uint64_t produced = 0;
     buf_append_byte(out, '[');
@@ -157,32 +179,21 @@ static inline void document_run(const struct query *query, const cJSON *document
             continue;
         }
         if (groups != NULL) {
-            assert_int_equal(query_groups_add(groups, row), STATUS_OK);
+            assert(query_groups_add(groups, row) == STATUS_OK);
             continue;
         }
         if (produced == info->top) {
             break;
         }
         buf_append_str(out, produced++ == 0 ? STR_EMPTY : STR(","));
-        if (info->shape == QUERY_ROWS) {
-            query_project(query, row, out);
-            continue;
-        }
-        const char *second = info->collection == QUERY_JOBS ? "jobId" : "moduleId";
-        buf_append_str(out, info->collection == QUERY_DEVICES ? STR_EMPTY : STR("["));
-        json_append_string(out, json_str(json_member(document, "deviceId")));
-        if (info->collection != QUERY_DEVICES) {
-            buf_append_byte(out, ',');
-            json_append_string(out, json_str(json_member(document, second)));
-            buf_append_byte(out, ']');
-        }
+        document_append(query, row, document, out);
     }
     for (size_t i = 0; groups != NULL && i < query_groups_size(groups); i++) {
         buf_append_str(out, i == 0 ? STR_EMPTY : STR(","));
         query_groups_append(groups, i, out);
     }
     buf_append_byte(out, ']');
-    assert_int_equal(buf_status(out), STATUS_OK);
+    assert(buf_status(out) == STATUS_OK);
 }
 
 #endif
