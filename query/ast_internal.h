@@ -115,6 +115,7 @@ struct query_node {
     struct query_node *children;
     size_t child_count;
     bool ignores_case;        /* checked; COMPARE, IN: a job's status or type is compared */
+    uint64_t needs;           /* checked: the attributes of all paths in it */
     struct query_value value; /* LITERAL; a number's text is as it was written, less a sign */
     struct query_path *path;  /* PATH */
     struct str name;          /* CALL: as it was written */

@@ -89,7 +89,7 @@ static enum status check_node(struct query_checker *checker, struct query_node *
 {
     enum status status = STATUS_OK;
     if (node->kind == NODE_PATH) {
-        status = query_resolve(checker, node->path, &checker->query->info.where_needs);
+        status = query_resolve(checker, node->path, &node->needs);
         status = status == STATUS_OK ? check_target(checker, node->path) : status;
     } else if (node->kind == NODE_CALL) {
         status = query_check_call(checker, node);
@@ -97,6 +97,7 @@ static enum status check_node(struct query_checker *checker, struct query_node *
     for (struct query_node *child = node->children; child != NULL && status == STATUS_OK;
          child = child->next) {
         status = check_node(checker, child);
+        node->needs |= child->needs;
         if (node->kind == NODE_COMPARE || node->kind == NODE_IN) {
             node->ignores_case |= is_job_word(checker->query, child);
         }
@@ -254,6 +255,7 @@ enum status query_check(struct query *query, struct arena *arena, struct problem
     note_shape(query);
     if (status == STATUS_OK && query->where != NULL) {
         status = check_node(&checker, query->where);
+        query->info.where_needs = query->where->needs;
     }
     for (size_t i = 0; i < query->group_path_count && status == STATUS_OK; i++) {
         status = query_resolve(&checker, query->group_paths[i], &query->info.select_needs);

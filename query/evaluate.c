@@ -223,6 +223,20 @@ bool query_where(const struct query *query, const struct query_row *row)
     return query->where == NULL || judge(query->where, row) == TRUTH_TRUE;
 }
 
+bool query_where_excludes(const struct query *query, const struct query_row *row, uint64_t given)
+{
+    if (query->where == NULL || query->where->kind != NODE_AND) {
+        return false;
+    }
+    for (const struct query_node *child = query->where->children; child != NULL;
+         child = child->next) {
+        if ((child->needs & ~given) == 0 && judge(child, row) != TRUTH_TRUE) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ---- arithmetic ---- */
 
 static double apply(enum query_op op, double a, double b)

@@ -255,6 +255,10 @@ uint64_t query_value_hash(const struct query_value *value);
 /* True only if WHERE is exactly boolean true, or absent. */
 bool query_where(const struct query *query, const struct query_row *row);
 
+/* True when the row cannot pass, whatever its other attributes are: `given` are those it has been
+ * given. Saves giving the others. */
+bool query_where_excludes(const struct query *query, const struct query_row *row, uint64_t given);
+
 /* Appends the row of a QUERY_ROWS query: one flat JSON object (reference, 3.7). */
 void query_project(const struct query *query, const struct query_row *row, struct buf *out);
 

@@ -58,14 +58,26 @@ void reader_start(struct reader *reader, const struct storage_scan *scan, int64_
     bind_i64(statement, id);
 }
 
-/* Gives all attributes of the row on which the reader's statement stands, whose id was read. */
-static enum status give_from_statement(struct storage_scan *scan, struct reader *reader)
+/* Gives the attributes of a reader, from memory or from the row on which its statement stands,
+ * whose id was read; those of WHERE only as long as the row may pass. */
+static enum status give(struct storage_scan *scan, struct reader *reader, bool from_memory)
 {
-    enum status status = STATUS_OK;
-    for (size_t i = 0; status == STATUS_OK && i < reader->count; i++) {
-        status = attribute_give(&scan->maker, reader->attributes[i], read_cell(&reader->statement));
+    uint64_t given = 0;
+    for (size_t i = 0; i < reader->count; i++) {
+        const enum query_attribute attribute = reader->attributes[i];
+        const struct cell cell =
+            from_memory ? scan_blocks_cell(scan, attribute) : read_cell(&reader->statement);
+        const enum status status = attribute_give(&scan->maker, attribute, cell);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        given |= QUERY_BIT(attribute);
+        if (reader == &scan->where && i + 1 < reader->count &&
+            query_where_excludes(scan->query, scan->row, given)) {
+            break;
+        }
     }
-    return status;
+    return STATUS_OK;
 }
 
 /* ---- opening ---- */
@@ -192,7 +204,7 @@ static enum status complete(struct storage_scan *scan)
         return STATUS_OK;
     }
     if (scan->block != NULL && scan_blocks_have(scan, &scan->select)) {
-        return scan_blocks_give(scan, &scan->select);
+        return give(scan, &scan->select, true);
     }
     reader_start(&scan->select, scan, scan->id);
     bool found = false;
@@ -201,20 +213,17 @@ static enum status complete(struct storage_scan *scan)
         return status == STATUS_OK ? STATUS_CORRUPT : status; /* it was there a moment ago */
     }
     scan->select.statement.read = 1; /* after the id */
-    return give_from_statement(scan, &scan->select);
+    return give(scan, &scan->select, false);
 }
 
 /* Judges the row that was found. */
 static enum status judge(struct storage_scan *scan, bool *ret_passes)
 {
-    enum status status = STATUS_OK;
     query_row_clear(scan->row);
-    if (scan->block != NULL) {
-        status = scan_blocks_give(scan, &scan->where);
-    } else {
+    if (scan->block == NULL) {
         scan->id = read_i64(&scan->where.statement);
-        status = give_from_statement(scan, &scan->where);
     }
+    enum status status = give(scan, &scan->where, scan->block != NULL);
     if (status != STATUS_OK) {
         return status;
     }

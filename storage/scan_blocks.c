@@ -212,15 +212,9 @@ bool scan_blocks_have(const struct storage_scan *scan, const struct reader *read
     return true;
 }
 
-enum status scan_blocks_give(struct storage_scan *scan, const struct reader *reader)
+struct cell scan_blocks_cell(const struct storage_scan *scan, enum query_attribute attribute)
 {
-    enum status status = STATUS_OK;
-    for (size_t i = 0; status == STATUS_OK && i < reader->count; i++) {
-        const enum query_attribute attribute = reader->attributes[i];
-        status = attribute_give(&scan->maker, attribute,
-                                column_cell(scan->block->columns[attribute], place_of(scan->id)));
-    }
-    return status;
+    return column_cell(scan->block->columns[attribute], place_of(scan->id));
 }
 
 /* Goes into the block of the next id, and past it when there is nothing to be looked at. */

@@ -85,7 +85,7 @@ MUST_CHECK enum status scan_blocks_next(struct storage_scan *scan, size_t *rows_
 
 /* Are all attributes of the reader in memory, for the row `id`? */
 bool scan_blocks_have(const struct storage_scan *scan, const struct reader *reader);
-MUST_CHECK enum status scan_blocks_give(struct storage_scan *scan, const struct reader *reader);
+struct cell scan_blocks_cell(const struct storage_scan *scan, enum query_attribute attribute);
 
 /* The row goes to the caller, who may write before it is done with; and is done with. */
 void scan_blocks_hold(struct storage_scan *scan);

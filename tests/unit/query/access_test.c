@@ -183,6 +183,95 @@ static void a_query_says_what_it_gives(void **state)
     }
 }
 
+/* Status is "enabled"; tags are {"a":1,"b":"x"}; nothing is reported. */
+static const struct {
+    const char *where;
+    bool status, tags; /* with these given, is the row excluded? */
+} exclusions[] = {
+    {"status = 'enabled' AND tags.a = 1", false, false},
+    {"status = 'disabled' AND tags.a = 1", true, false},
+    {"status = 'enabled' AND tags.a = 2", false, true},
+    {"tags.a = 2 AND tags.b = 'x' AND status = 'disabled'", true, true},
+    {"tags.a = 2 AND properties.reported.c = 1", false, true},
+    {"tags.c = 1 AND is_defined(properties.reported.c)", false, true}, /* undefined is not true */
+    {"tags.a = properties.reported.c AND true", false, false},
+    {"(tags.a = 2 OR properties.reported.c = 1) AND true", false, false},
+    {"(tags.a = 2 OR tags.b = 'y') AND properties.reported.c = 1", false, true},
+    {"NOT (tags.a = 1) AND properties.reported.c = 1", false, true},
+    {"tags.a = 1 AND false", true, true},  /* that needs nothing at all */
+    {"status = 'disabled'", false, false}, /* query_where() is no dearer */
+    {"status = 'disabled' OR tags.a = 2", false, false},
+};
+
+static void a_conjunct_that_fails_settles_it(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(exclusions); i++) {
+        char text[256];
+        (void)snprintf(text, sizeof(text), "SELECT * FROM devices WHERE %s", exclusions[i].where);
+        struct parsed parsed CLEANUP(parsed_finish) = parse_right(text);
+        struct query_row *row CLEANUP(query_row_destroyp) = NULL;
+        assert_int_equal(query_row_create(parsed.query, &row), STATUS_OK);
+        query_row_set(row, QUERY_STATUS, query_string(STR("enabled")));
+        const bool status = query_where_excludes(parsed.query, row, QUERY_BIT(QUERY_STATUS));
+        query_row_clear(row);
+        const struct str tags = STR("{\"a\":1,\"b\":\"x\"}");
+        assert_int_equal(query_row_scan(row, QUERY_TAGS, tags), STATUS_OK);
+        const bool by_tags = query_where_excludes(parsed.query, row, QUERY_BIT(QUERY_TAGS));
+        if (status != exclusions[i].status || by_tags != exclusions[i].tags) {
+            fail_msg("%s: %d, %d", exclusions[i].where, status, by_tags);
+        }
+    }
+    struct parsed all CLEANUP(parsed_finish) = parse_right("SELECT * FROM devices");
+    struct query_row *row CLEANUP(query_row_destroyp) = NULL;
+    assert_int_equal(query_row_create(all.query, &row), STATUS_OK);
+    assert_false(query_where_excludes(all.query, row, UINT64_MAX));
+}
+
+static void what_stands_at_the_path_of_an_equality_is_found(void **state)
+{
+    (void)state;
+    struct parsed parsed CLEANUP(parsed_finish) =
+        parse_right("SELECT * FROM devices WHERE tags.z = 1 AND tags.a.b = 'x' AND tags.none = 1");
+    const struct query_equality *equalities = info_of(&parsed)->equalities;
+    struct query_row *row CLEANUP(query_row_destroyp) = NULL;
+    assert_int_equal(query_row_create(parsed.query, &row), STATUS_OK);
+    assert_int_equal(query_equality_found(&equalities[0], row)->type, QUERY_UNDEFINED);
+    const struct str tags = STR("{\"a\":{\"b\":\"found\"},\"z\":7}");
+    assert_int_equal(query_row_scan(row, QUERY_TAGS, tags), STATUS_OK);
+    assert_true(query_equality_found(&equalities[0], row)->number == 7.0);
+    assert_str_equal(query_equality_found(&equalities[1], row)->text, "found");
+    assert_int_equal(query_equality_found(&equalities[2], row)->type, QUERY_UNDEFINED);
+}
+
+static void equal_values_have_one_hash(void **state)
+{
+    (void)state;
+    const struct query_value nothing[] = {
+        {.type = QUERY_UNDEFINED}, {.type = QUERY_ARRAY}, {.type = QUERY_OBJECT}};
+    for (size_t i = 0; i < ARRAY_SIZE(nothing); i++) {
+        assert_int_equal(query_value_hash(&nothing[i]), 0);
+    }
+    const struct query_value values[] = {
+        query_null(),          query_boolean(false),     query_boolean(true),
+        query_number(0),       query_number(1),          query_number(1.5),
+        query_string(STR("")), query_string(STR("abc")), query_string(STR("abd"))};
+    for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
+        struct query_value again = values[i];
+        assert_true(query_value_hash(&values[i]) != 0);
+        assert_true(query_value_hash(&again) == query_value_hash(&values[i]));
+        for (size_t j = 0; j < i; j++) {
+            assert_true(query_value_hash(&values[j]) != query_value_hash(&values[i]));
+        }
+    }
+    /* Equal numbers, written differently. */
+    const struct query_value minus_zero = query_number(-0.0);
+    assert_true(query_value_hash(&minus_zero) == query_value_hash(&values[3]));
+    struct query_value written = query_number(1);
+    written.text = STR("1.0");
+    assert_true(query_value_hash(&written) == query_value_hash(&values[4]));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,6 +280,9 @@ int main(void)
         cmocka_unit_test(a_comparison_that_ignores_case_is_no_equality),
         cmocka_unit_test(a_query_says_what_it_needs),
         cmocka_unit_test(a_query_says_what_it_gives),
+        cmocka_unit_test(a_conjunct_that_fails_settles_it),
+        cmocka_unit_test(what_stands_at_the_path_of_an_equality_is_found),
+        cmocka_unit_test(equal_values_have_one_hash),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
