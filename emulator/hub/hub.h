@@ -54,7 +54,7 @@ struct hub_settings {
     int64_t token_close_grace_s;  /* a connection is closed this long after it: 600 */
     size_t subscriptions_max;     /* per connection; 0: no limit (the default) */
     size_t methods_in_flight_max; /* per identity: 100 */
-    int64_t query_slice_us;       /* what queries may take of a tick, all together: 1000 */
+    int64_t query_slice_us;       /* what queries may take of a tick, all together: 500 */
     size_t journal_max_mb;        /* above it the oldest rows go: 1024; 0: no limit */
 };
 struct hub_settings hub_settings_default(void);

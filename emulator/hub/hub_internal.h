@@ -139,8 +139,9 @@ struct hub_link *hub_link_find(const struct hub *hub, int64_t id);
 /* Ends the link from the hub's side: tells the endpoint, notes it, frees it. */
 void hub_link_end(struct hub_link *link, enum hub_code code, const char *why);
 void hub_link_touch(struct hub_link *link); /* it was active now */
-/* Brings what reads show up to date. */
+/* Brings what reads show up to date: all records, or one that was read already. */
 enum status hub_flush_activity(struct hub *hub);
+void hub_link_show_activity(const struct hub *hub, struct storage_identity *identity);
 
 /* ---- method.c ---- */
 void hub_methods_try(struct hub_link *link); /* the device is there now */

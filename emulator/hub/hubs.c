@@ -6,7 +6,7 @@
 #include "hub/hub_internal.h"
 
 enum { HUBS_MAX = 64, SKEW_S = 300, CLOSE_GRACE_S = 600, METHODS_IN_FLIGHT = 100 };
-enum { QUERY_SLICE_US = 1000, JOURNAL_MB = 1024 };
+enum { QUERY_SLICE_US = 500, JOURNAL_MB = 1024 };
 
 struct hubs {
     struct hub *hubs[HUBS_MAX]; /* owned; the first answers to every loopback name */

@@ -164,6 +164,14 @@ enum status hub_flush_activity(struct hub *hub)
     return hub->failed ? STATUS_IO : STATUS_OK;
 }
 
+void hub_link_show_activity(const struct hub *hub, struct storage_identity *identity)
+{
+    const struct hub_link *link = hub_link_find(hub, identity->id);
+    if (link != NULL && !list_empty(&link->active)) {
+        identity->last_activity_us = link->last_activity_us;
+    }
+}
+
 void hub_link_interests(struct hub_link *link, unsigned interests)
 {
     const bool methods_new = (interests & ~link->interests & HUB_INTEREST_METHODS) != 0;

@@ -193,6 +193,7 @@ static enum status emit_twin(struct hub_query_job *job)
     struct storage_identity *twin = NULL;
     const enum status status = storage_scan_identity(job->scan, &job->row_arena, &twin);
     if (status == STATUS_OK) {
+        hub_link_show_activity(job->hub, twin);
         hub_twin_append(&job->out, twin);
     }
     return status;
@@ -363,7 +364,10 @@ static enum hub_code job_open(struct hub_query_job *job, struct str continuation
             "x-ms-continuation is not a token of this query; send the same query text again");
         return HUB_ARGUMENT_INVALID;
     }
-    enum status status = hub_flush_activity(job->hub);
+    enum status status = STATUS_OK;
+    if (QUERY_HAS(job->info->where_needs | job->info->select_needs, QUERY_LAST_ACTIVITY_TIME)) {
+        status = hub_flush_activity(job->hub); /* dear when thousands are active */
+    }
     if (status == STATUS_OK && job->info->shape == QUERY_GROUPS) {
         status = query_groups_create(job->query, GROUPS_MAX, GROUP_BYTES_MAX, &job->groups);
         after_id = 0;

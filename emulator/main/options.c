@@ -47,7 +47,7 @@ static const char help[] =
     "                        token-close-grace-s  and its connection is closed after this, 600\n"
     "                        subscriptions-max    of a connection, 0: no limit (the default)\n"
     "                        methods-in-flight    calls to one device at a time, 100\n"
-    "                        query-slice-us       what queries may take of a tick, 1000\n"
+    "                        query-slice-us       what queries may take of a tick, 500\n"
     "                        journal-max-mb       the oldest rows go above it, 1024; 0: no limit\n"
     "  --check-ready         ask the running emulator's /readyz and exit 0 or 1\n"
     "  --version, --help\n";

@@ -310,6 +310,29 @@ static void a_slice_with_time_goes_on(void **state)
     assert_true(hubs_commit(fixture.hubs));
 }
 
+/* Where it is not in storage yet. */
+static void activity_is_fresh_in_every_query_that_shows_it(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "SELECT * FROM devices WHERE deviceId = 'd0001'",
+        "SELECT lastActivityTime FROM devices WHERE deviceId = 'd0001'",
+        "SELECT deviceId FROM devices WHERE lastActivityTime = '2026-11-21T11:00:03.0000000Z'",
+    };
+    static const char *const shown[] = {"11:00:01.0000000Z", "11:00:02.0000000Z", "d0001"};
+    static struct fake_client client;
+    struct page page;
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        fake_connect(&fixture, device_key("d0001"), &client);
+        clock_set(&fixture.hub->clock, FIXTURE_NOW_US + (int64_t)(i + 1) * CLOCK_SECOND);
+        hub_link_touch(client.link);
+        (void)ask(texts[i], 10, "", &page);
+        assert_non_null(strstr(page.items, shown[i]));
+        hub_link_close(client.link, "done");
+        clock_set(&fixture.hub->clock, FIXTURE_NOW_US);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -324,6 +347,7 @@ int main(void)
         cmocka_unit_test(a_cancelled_query_never_reports),
         cmocka_unit_test(queries_take_turns),
         cmocka_unit_test(a_slice_with_time_goes_on),
+        cmocka_unit_test(activity_is_fresh_in_every_query_that_shows_it),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
