@@ -206,13 +206,14 @@ static bool flush(struct connection *connection)
     return arm(connection, output->size > 0);
 }
 
-bool connection_publish(struct connection *connection, int64_t now_us)
+bool connection_publish(struct connection *connection, int64_t now_us, uint64_t more_max)
 {
     const uint64_t window = connection->load->config->window;
     if (connection->sent - connection->acknowledged == window) {
         return true;
     }
-    while (connection->sent - connection->acknowledged < window) {
+    for (uint64_t i = 0; i < more_max && connection->sent - connection->acknowledged < window;
+         i++) {
         publish_fill_in(connection, connection->sent);
         buf_append_str(&connection->output, buf_str(&connection->publish));
         connection->sent_us[connection->sent % window] = now_us;
@@ -376,7 +377,8 @@ bool connection_ready(struct connection *connection)
     if (!drain(connection)) {
         return false;
     }
-    if (connection->load->publishing && !connection_publish(connection, clock_monotonic_us())) {
+    if (connection->load->publishing &&
+        !connection_publish(connection, clock_monotonic_us(), UINT64_MAX)) {
         return false;
     }
     return !connection->wants_write || flush(connection);

@@ -29,7 +29,8 @@ struct load_config {
     struct str id_prefix; /* client ids: prefix and four digits */
     uint16_t port;
     uint64_t connections;
-    uint64_t window;    /* PUBLISH packets in flight on each connection */
+    uint64_t window;    /* PUBLISH packets in flight on each connection, at most */
+    uint64_t rate;      /* PUBLISH packets a second on all of them together; 0: what fits */
     uint64_t body_size; /* bytes of payload */
     uint64_t warm_up_s;
     uint64_t seconds;
@@ -44,6 +45,7 @@ struct load {
     int epoll;
     bool publishing; /* a freed place in the window is used at once */
     bool measuring;  /* latencies count */
+    int64_t paced_from_us;
     uint64_t connected;
     uint64_t sent;
     uint64_t acknowledged;
@@ -83,8 +85,8 @@ struct connection {
 bool connection_start(struct load *load, struct connection *connection, unsigned number);
 /* Its descriptor is ready: goes on with whatever it was doing. */
 bool connection_ready(struct connection *connection);
-/* Fills the window. */
-bool connection_publish(struct connection *connection, int64_t now_us);
+/* Fills the window, with so many more packets at most. */
+bool connection_publish(struct connection *connection, int64_t now_us, uint64_t more_max);
 
 /* Says DISCONNECT and closes; takes a zeroed one too. */
 void connection_finish(struct connection *connection);

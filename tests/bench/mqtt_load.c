@@ -24,6 +24,8 @@ enum {
     HANDSHAKES_AT_ONCE = 32, /* less than any server's backlog */
     EVENTS_AT_ONCE = 256,
     SECONDS_MAX = 3600,
+    RATE_MAX = 1000000,
+    PACE_US = 1000, /* how often a paced run looks what is due */
     SETUP_S_MAX = 60,
     DRAIN_S_MAX = 20,
     STAT_SIZE = 1024,
@@ -37,6 +39,8 @@ static const char usage[] =
     "  --name NAME         what its certificate is for (localhost)\n"
     "  --connections N     (50)\n"
     "  --window N          PUBLISH packets in flight on each connection (1)\n"
+    "  --rate N            PUBLISH packets a second, all connections together (as the windows "
+    "allow)\n"
     "  --per-record        one TLS record for each PUBLISH, not one for all that may be sent\n"
     "  --bytes N           payload (256)\n"
     "  --warm-up S         seconds that are not measured (1)\n"
@@ -56,6 +60,7 @@ enum option_id {
     OPTION_CA,
     OPTION_CONNECTIONS,
     OPTION_WINDOW,
+    OPTION_RATE,
     OPTION_PER_RECORD,
     OPTION_BYTES,
     OPTION_WARM_UP,
@@ -74,6 +79,7 @@ static const struct option options[] = {
     {"ca", required_argument, NULL, OPTION_CA},
     {"connections", required_argument, NULL, OPTION_CONNECTIONS},
     {"window", required_argument, NULL, OPTION_WINDOW},
+    {"rate", required_argument, NULL, OPTION_RATE},
     {"per-record", no_argument, NULL, OPTION_PER_RECORD},
     {"bytes", required_argument, NULL, OPTION_BYTES},
     {"warm-up", required_argument, NULL, OPTION_WARM_UP},
@@ -112,6 +118,8 @@ static bool number_option(struct load_config *config, enum option_id id, const c
         return number(text, 1, CONNECTIONS_MAX, &config->connections);
     case OPTION_WINDOW:
         return number(text, 1, LOAD_WINDOW_MAX, &config->window);
+    case OPTION_RATE:
+        return number(text, 1, RATE_MAX, &config->rate);
     case OPTION_BYTES:
         return number(text, 0, LOAD_BODY_MAX, &config->body_size);
     case OPTION_WARM_UP:
@@ -249,7 +257,7 @@ static bool poll_once(struct load *load, int64_t until_us)
 {
     struct epoll_event events[EVENTS_AT_ONCE];
     const int64_t left_us = until_us - clock_monotonic_us();
-    const int timeout_ms = left_us <= 0 ? 0 : (int)(left_us / 1000) + 1;
+    const int timeout_ms = left_us <= 0 ? 0 : (int)((left_us + 999) / 1000);
     const int count = epoll_wait(load->epoll, events, EVENTS_AT_ONCE, timeout_ms);
     for (int i = 0; i < count; i++) {
         if (!connection_ready(events[i].data.ptr)) {
@@ -259,11 +267,34 @@ static bool poll_once(struct load *load, int64_t until_us)
     return true;
 }
 
-static bool run_for(struct load *load, uint64_t seconds)
+/* Sends what is due by now, one connection after the other; what a full window holds up comes
+ * later. */
+static bool pace(struct load *load, struct connection *connections)
 {
+    const int64_t now_us = clock_monotonic_us();
+    const uint64_t due =
+        (uint64_t)(now_us - load->paced_from_us) * load->config->rate / (uint64_t)CLOCK_SECOND;
+    while (load->sent < due) {
+        const uint64_t before = load->sent;
+        if (!connection_publish(&connections[before % load->config->connections], now_us, 1)) {
+            return false;
+        }
+        if (load->sent == before) {
+            return true;
+        }
+    }
+    return true;
+}
+
+static bool run_for(struct load *load, struct connection *connections, uint64_t seconds)
+{
+    const bool paced = load->config->rate > 0 && load->config->hold_s == 0;
     const int64_t until_us = clock_monotonic_us() + (int64_t)seconds * CLOCK_SECOND;
     while (clock_monotonic_us() < until_us) {
-        if (!poll_once(load, until_us)) {
+        if (paced && !pace(load, connections)) {
+            return false;
+        }
+        if (!poll_once(load, paced ? clock_monotonic_us() + PACE_US : until_us)) {
             return false;
         }
     }
@@ -315,18 +346,19 @@ static bool drain_all(struct load *load)
 
 static bool publish_and_measure(struct load *load, struct connection *connections)
 {
-    load->publishing = true;
-    for (uint64_t i = 0; i < load->config->connections; i++) {
-        if (!connection_publish(&connections[i], clock_monotonic_us())) {
+    load->publishing = load->config->rate == 0;
+    load->paced_from_us = clock_monotonic_us();
+    for (uint64_t i = 0; load->publishing && i < load->config->connections; i++) {
+        if (!connection_publish(&connections[i], clock_monotonic_us(), UINT64_MAX)) {
             return false;
         }
     }
-    if (!run_for(load, load->config->warm_up_s)) {
+    if (!run_for(load, connections, load->config->warm_up_s)) {
         return false;
     }
     load->measuring = true;
     const struct reading from = read_meters(load);
-    if (!run_for(load, load->config->seconds)) {
+    if (!run_for(load, connections, load->config->seconds)) {
         return false;
     }
     const struct reading to = read_meters(load);
@@ -348,7 +380,7 @@ static bool run(struct load *load, struct connection *connections)
     }
     printf("{\"connected\":%" PRIu64 "}\n", load->connected);
     fflush(stdout);
-    return run_for(load, load->config->hold_s);
+    return run_for(load, connections, load->config->hold_s);
 }
 
 /* ---- from start to end ---- */
