@@ -245,6 +245,37 @@ static struct naive_node *make_prefixed(struct generator *generator, enum naive_
     return node;
 }
 
+/* A number, mostly: arithmetic on anything else is undefined. */
+static struct naive_node *make_operand(struct generator *generator, size_t depth)
+{
+    static const struct naive_path numbers[] = {
+        {{"version"}, 1},
+        {{"cloudToDeviceMessageCount"}, 1},
+        {{"tags", "location", "floor"}, 3},
+        {{"tags", "odd", "n"}, 3},
+        {{"properties", "reported", "battery"}, 3},
+        {{"properties", "reported", "n"}, 3},
+        {{"properties", "desired", "$version"}, 3},
+        {{"properties", "desired", "telemetryConfig", "sendFrequencyInSecs"}, 4},
+    };
+    if (generator_chance(generator, 4)) {
+        return make_value(generator, depth);
+    }
+    if (generator_chance(generator, 2)) {
+        return make_number(generator);
+    }
+    struct naive_node *node = node_new(generator, NAIVE_PATH);
+    node->path = numbers[generator_pick(generator, ARRAY_SIZE(numbers))];
+    return node;
+}
+
+static struct naive_node *make_arithmetic(struct generator *generator, size_t depth)
+{
+    static const char *const ops[] = {"+", "-", "*", "/", "%"};
+    return make_binary(generator, ops[generator_pick(generator, ARRAY_SIZE(ops))], depth,
+                       make_operand);
+}
+
 static struct naive_node *make_array(struct generator *generator, size_t depth)
 {
     struct naive_node *node = node_new(generator, NAIVE_ARRAY);
@@ -354,11 +385,19 @@ static struct naive_node *make_comparison(struct generator *generator, size_t de
     struct naive_node *node = node_new(generator, NAIVE_BINARY);
     node->op = ops[generator_pick(generator, ARRAY_SIZE(ops))];
     node->count = 2;
-    if (generator_chance(generator, 2)) {
-        make_likely(generator, node->children);
-    } else {
+    switch (generator_pick(generator, 6)) {
+    case 0:
+    case 1:
         node->children[0] = make_value(generator, depth);
         node->children[1] = make_value(generator, depth);
+        break;
+    case 2:
+        node->children[0] = make_arithmetic(generator, depth);
+        node->children[1] = make_operand(generator, depth);
+        break;
+    default:
+        make_likely(generator, node->children);
+        break;
     }
     return node;
 }
@@ -394,7 +433,6 @@ struct naive_node *generator_condition(struct generator *generator, size_t depth
 
 static struct naive_node *make_value(struct generator *generator, size_t depth)
 {
-    static const char *const ops[] = {"+", "-", "*", "/", "%"};
     if (depth == 0 || generator->nodes_left == 0) {
         return make_leaf(generator);
     }
@@ -403,10 +441,9 @@ static struct naive_node *make_value(struct generator *generator, size_t depth)
         return generator_condition(generator, depth - 1);
     case 1:
     case 2:
-        return make_binary(generator, ops[generator_pick(generator, ARRAY_SIZE(ops))], depth - 1,
-                           make_value);
+        return make_arithmetic(generator, depth - 1);
     case 3:
-        return make_prefixed(generator, NAIVE_NEGATE, depth - 1, make_value);
+        return make_prefixed(generator, NAIVE_NEGATE, depth - 1, make_operand);
     default:
         return make_leaf(generator);
     }
