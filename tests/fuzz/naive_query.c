@@ -438,9 +438,10 @@ static struct naive_value evaluate(const struct naive_node *node,
         return (struct naive_value){.type = NAIVE_TYPE_ARRAY, .array = node};
     case NAIVE_CALL:
         return call(node, context);
-    case NAIVE_NEGATE: {
-        const struct naive_value zero = {.type = NAIVE_TYPE_NUMBER};
-        return calculate('-', zero, evaluate(node->children[0], context));
+    case NAIVE_NEGATE: { /* not 0 - x, which makes no -0 of 0 */
+        struct naive_value value = evaluate(node->children[0], context);
+        value.number = -value.number;
+        return value.type == NAIVE_TYPE_NUMBER ? value : undefined;
     }
     case NAIVE_NOT:
         return negated(evaluate(node->children[0], context));
