@@ -8,6 +8,7 @@
 enum {
     PAGES_MAX = COLUMN_ID_MAX / BLOCK_IDS / PAGE_BLOCKS,
     DRAFT_SIZE_MAX = 4 << 20, /* of one column: 64 KB for each of its cells */
+    STALE_MAX = 8,            /* cells; from there on all of a block is read again as fast */
 };
 
 /* ---- memory, all of it counted ---- */
@@ -110,34 +111,41 @@ struct block *columns_make(struct columns *columns, int64_t block)
     return columns_find(columns, block);
 }
 
-static void forget(struct columns *columns, struct page *page, int64_t block, uint64_t attributes)
+/* Columns in which too little is right go; scans that stand on a row may still point into them. */
+static void forget(struct columns *columns, struct page *page, int64_t block, uint64_t attributes,
+                   uint64_t places)
 {
     struct block *forgotten = &page->blocks[place_in_page(block)];
     for (size_t i = 0; i < COLUMN_ATTRIBUTES; i++) {
-        if (QUERY_HAS(attributes, i)) {
-            let_go(columns, &forgotten->columns[i]);
+        struct column **column = &forgotten->columns[i];
+        if (!QUERY_HAS(attributes, i) || *column == NULL) {
+            continue;
+        }
+        (*column)->stale |= places;
+        if (__builtin_popcountll((*column)->stale) > STALE_MAX) {
+            let_go(columns, column);
         }
     }
-    marks_forget(columns, page, block, attributes);
+    marks_forget(columns, page, block, attributes, places);
+    if (columns->holders == 0) {
+        free_let_go(columns);
+    }
 }
 
 void columns_forget(struct columns *columns, int64_t id, uint64_t attributes)
 {
     struct page *page = columns_page(columns, block_of(id));
     if (page != NULL) {
-        forget(columns, page, block_of(id), attributes);
-        if (columns->holders == 0) {
-            free_let_go(columns);
-        }
+        forget(columns, page, block_of(id), attributes, UINT64_C(1) << place_of(id));
     }
 }
 
 void columns_forget_record(struct columns *columns, int64_t id)
 {
-    struct block *block = columns_find(columns, block_of(id));
-    if (block != NULL) {
-        block->known = false;
-        columns_forget(columns, id, UINT64_MAX);
+    struct page *page = columns_page(columns, block_of(id));
+    if (page != NULL) {
+        page->blocks[place_in_page(block_of(id))].known = false;
+        forget(columns, page, block_of(id), UINT64_MAX, UINT64_MAX);
     }
 }
 
@@ -149,7 +157,7 @@ void columns_clear(struct columns *columns)
             continue;
         }
         for (size_t b = 0; b < PAGE_BLOCKS; b++) {
-            forget(columns, page, (int64_t)b, UINT64_MAX);
+            forget(columns, page, (int64_t)b, UINT64_MAX, UINT64_MAX);
         }
         marks_free_page(columns, page);
         columns_free(columns, page, sizeof(*page));
@@ -157,9 +165,6 @@ void columns_clear(struct columns *columns)
     mem_free(columns->pages);
     columns->pages = NULL;
     columns->page_count = 0;
-    if (columns->holders == 0) {
-        free_let_go(columns);
-    }
 }
 
 void columns_finish(struct columns *columns)
@@ -186,6 +191,38 @@ struct cell column_cell(const struct column *column, unsigned place)
     struct cell cell = {.null = false};
     memcpy(&cell.number, data, sizeof(cell.number));
     return cell;
+}
+
+bool column_renew(struct columns *columns, struct column **column, unsigned place, struct cell cell)
+{
+    const struct column *old = *column;
+    const uint64_t bit = UINT64_C(1) << place;
+    const bool number = !cell.null && cell.text.data == NULL;
+    const struct str bytes =
+        number ? str_of((const char *)&cell.number, sizeof(cell.number)) : cell.text;
+    const size_t from = old->starts[place];
+    const size_t to = old->starts[place + 1];
+    const size_t size = old->size - (to - from) + bytes.size;
+    struct column *renewed = columns_alloc(columns, size);
+    if (renewed != NULL) {
+        *renewed = *old;
+        renewed->size = size;
+        renewed->stale &= ~bit;
+        renewed->nulls = cell.null ? renewed->nulls | bit : renewed->nulls & ~bit;
+        renewed->numbers = number ? renewed->numbers | bit : renewed->numbers & ~bit;
+        for (size_t i = place + 1U; i <= BLOCK_IDS; i++) {
+            renewed->starts[i] = (uint32_t)(old->starts[i] - (to - from) + bytes.size);
+        }
+        memcpy(renewed->bytes, old->bytes, from);
+        memcpy(renewed->bytes + from, bytes.size > 0 ? bytes.data : "", bytes.size);
+        memcpy(renewed->bytes + from + bytes.size, old->bytes + to, old->starts[BLOCK_IDS] - to);
+    }
+    let_go(columns, column);
+    if (columns->holders == 0) {
+        free_let_go(columns);
+    }
+    *column = renewed;
+    return renewed != NULL;
 }
 
 void column_draft_clear(struct column_draft *draft)

@@ -5,8 +5,8 @@
 /*
  * What scans have read of devices, kept in memory: stepping over a million rows costs SQLite more
  * than judging them costs us. The ids are cut into blocks of 64; a block has a column for each
- * attribute that a scan asked for. Nothing is kept in step: a write makes the columns that it
- * touches go, and the next scan reads that block again.
+ * attribute that a scan asked for. Nothing is kept in step: a write only notes which cells it made
+ * stale, and the next scan that wants them reads those again.
  *
  * Beside the columns stand marks: for a path that equalities keep asking for, sixteen bits of the
  * hash of each device's value there. A block none of whose marks is that of the wanted value need
@@ -32,6 +32,7 @@ struct column {
     size_t size;         /* bytes of all of it */
     uint64_t nulls;      /* by place in the block */
     uint64_t numbers;
+    uint64_t stale;                 /* written since */
     uint32_t starts[BLOCK_IDS + 1]; /* in bytes[] */
     char bytes[];
 };
@@ -43,7 +44,7 @@ struct block {
 };
 
 struct marks {
-    bool made[PAGE_BLOCKS];
+    uint64_t made[PAGE_BLOCKS];             /* which of a block's marks are right */
     uint16_t marks[PAGE_BLOCKS][BLOCK_IDS]; /* 0: equals nothing */
 };
 
@@ -104,7 +105,8 @@ static inline size_t place_in_page(int64_t block)
 void *columns_alloc(struct columns *columns, size_t size);
 void columns_free(struct columns *columns, void *memory, size_t size);
 
-/* A write changes these attributes of a record, or the record comes or goes. */
+/* A write changes these attributes of a record, or the record comes or goes: then its block has to
+ * be read again. */
 void columns_forget(struct columns *columns, int64_t id, uint64_t attributes);
 void columns_forget_record(struct columns *columns, int64_t id);
 
@@ -113,6 +115,9 @@ void columns_hold(struct columns *columns);
 void columns_release(struct columns *columns);
 
 struct cell column_cell(const struct column *column, unsigned place);
+/* Puts a cell in the place of a stale one. False: there is no room, and the column is let go. */
+bool column_renew(struct columns *columns, struct column **column, unsigned place,
+                  struct cell cell);
 
 void column_draft_clear(struct column_draft *draft); /* also before the first use */
 void column_draft_finish(struct column_draft *draft);
@@ -124,7 +129,8 @@ bool column_draft_keep(struct column_draft *draft, struct columns *columns, stru
 /* ---- marks.c ---- */
 
 void marks_finish(struct columns *columns);
-void marks_forget(struct columns *columns, struct page *page, int64_t block, uint64_t attributes);
+void marks_forget(struct columns *columns, struct page *page, int64_t block, uint64_t attributes,
+                  uint64_t places);
 void marks_free_page(struct columns *columns, struct page *page);
 
 /* A path that was asked for more than once. It loses its place to others, in time. */
@@ -141,13 +147,13 @@ bool marks_stand(const struct columns *columns, struct mark_handle handle);
 /* The mark of a value; 0 of one that equals nothing. */
 uint16_t mark_of(const struct query_value *value);
 
-/* Marks of a block, NULL when there are none (yet). The handle stands. */
-const uint16_t *marks_find(const struct columns *columns, struct mark_handle handle, int64_t block);
-/* Keeps the marks of a block in memory, if there is room. */
-void marks_keep(struct columns *columns, struct mark_handle handle, int64_t block,
+/* The places of a block that have no mark (yet). The handle stands. */
+uint64_t marks_missing(const struct columns *columns, struct mark_handle handle, int64_t block);
+/* The places whose mark is `wanted`, which is not 0, and those that have none. */
+uint64_t marks_match(const struct columns *columns, struct mark_handle handle, int64_t block,
+                     uint16_t wanted);
+/* Keeps the marks of some places in memory, if there is room. */
+void marks_keep(struct columns *columns, struct mark_handle handle, int64_t block, uint64_t places,
                 const uint16_t marks[BLOCK_IDS]);
-
-/* The places whose mark is `wanted`, which is not 0. */
-uint64_t marks_match(const uint16_t marks[BLOCK_IDS], uint16_t wanted);
 
 #endif

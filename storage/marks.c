@@ -110,15 +110,20 @@ uint16_t mark_of(const struct query_value *value)
     return mark == 0 ? 1 : mark;
 }
 
-const uint16_t *marks_find(const struct columns *columns, struct mark_handle handle, int64_t block)
+static struct marks *marks_of(const struct columns *columns, struct mark_handle handle,
+                              int64_t block)
 {
     const struct page *page = columns_page(columns, block);
-    const struct marks *marks = page == NULL ? NULL : page->marks[handle.path];
-    const size_t place = place_in_page(block);
-    return marks != NULL && marks->made[place] ? marks->marks[place] : NULL;
+    return page == NULL ? NULL : page->marks[handle.path];
 }
 
-void marks_keep(struct columns *columns, struct mark_handle handle, int64_t block,
+uint64_t marks_missing(const struct columns *columns, struct mark_handle handle, int64_t block)
+{
+    const struct marks *marks = marks_of(columns, handle, block);
+    return marks == NULL ? UINT64_MAX : ~marks->made[place_in_page(block)];
+}
+
+void marks_keep(struct columns *columns, struct mark_handle handle, int64_t block, uint64_t places,
                 const uint16_t marks[BLOCK_IDS])
 {
     struct page *page = columns_page(columns, block);
@@ -127,17 +132,22 @@ void marks_keep(struct columns *columns, struct mark_handle handle, int64_t bloc
         page->marks[handle.path] = columns_alloc(columns, sizeof(struct marks));
     }
     struct marks *kept = page->marks[handle.path];
-    if (kept != NULL) {
-        kept->made[place_in_page(block)] = true;
-        memcpy(kept->marks[place_in_page(block)], marks, sizeof(kept->marks[0]));
+    if (kept == NULL) {
+        return;
     }
+    for (uint64_t left = places; left != 0; left &= left - 1) {
+        const unsigned place = (unsigned)__builtin_ctzll(left);
+        kept->marks[place_in_page(block)][place] = marks[place];
+    }
+    kept->made[place_in_page(block)] |= places;
 }
 
-void marks_forget(struct columns *columns, struct page *page, int64_t block, uint64_t attributes)
+void marks_forget(struct columns *columns, struct page *page, int64_t block, uint64_t attributes,
+                  uint64_t places)
 {
     for (size_t i = 0; i < MARK_PATHS_MAX; i++) {
         if (page->marks[i] != NULL && QUERY_HAS(attributes, columns->paths[i].attribute)) {
-            page->marks[i]->made[place_in_page(block)] = false;
+            page->marks[i]->made[place_in_page(block)] &= ~places;
         }
     }
 }
@@ -158,10 +168,16 @@ static bool any_match(const uint16_t marks[BLOCK_IDS], uint16_t wanted)
     return (zero_lanes & ones << 15) != 0;
 }
 
-uint64_t marks_match(const uint16_t marks[BLOCK_IDS], uint16_t wanted)
+uint64_t marks_match(const struct columns *columns, struct mark_handle handle, int64_t block,
+                     uint16_t wanted)
 {
     assert(wanted != 0);
-    uint64_t found = 0;
+    const struct marks *of_page = marks_of(columns, handle, block);
+    if (of_page == NULL) {
+        return UINT64_MAX;
+    }
+    const uint16_t *marks = of_page->marks[place_in_page(block)];
+    uint64_t found = ~of_page->made[place_in_page(block)];
     if (any_match(marks, wanted)) {
         for (size_t i = 0; i < BLOCK_IDS; i++) {
             found |= (uint64_t)(marks[i] == wanted) << i;

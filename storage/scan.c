@@ -143,6 +143,7 @@ void storage_scan_close(struct storage_scan *scan)
     (void)sqlite3_finalize(scan->where.statement.raw);
     (void)sqlite3_finalize(scan->select.statement.raw);
     (void)sqlite3_finalize(scan->load.statement.raw);
+    (void)sqlite3_finalize(scan->renew.statement.raw);
     scan_blocks_finish(scan);
     query_row_destroy(scan->row);
     buf_finish(&scan->ids);

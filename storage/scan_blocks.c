@@ -27,6 +27,7 @@ void scan_blocks_init(struct storage_scan *scan, uint64_t attributes)
     reader_init(&scan->load, scan, attributes,
                 "NOT INDEXED WHERE id > ?1 AND module_id = ''"
                 " ORDER BY id");
+    reader_init(&scan->renew, scan, attributes, "WHERE id = ?1");
     for (size_t i = 0; i < info->equality_count && scan->mark_count < SCAN_MARKS_MAX; i++) {
         struct scan_mark *mark = &scan->marks[scan->mark_count];
         mark->equality = &info->equalities[i];
@@ -150,6 +151,40 @@ static enum status load_block(struct storage_scan *scan, int64_t number)
     return STATUS_OK;
 }
 
+/* Reads the stale ones among the candidates again, where the block has all columns. */
+static enum status renew(struct storage_scan *scan)
+{
+    struct reader *reader = &scan->renew;
+    uint64_t stale = 0;
+    for (size_t i = 0; i < reader->count; i++) {
+        stale |= scan->block->columns[reader->attributes[i]]->stale;
+    }
+    enum status status = STATUS_OK;
+    for (stale &= scan->candidates; stale != 0 && status == STATUS_OK; stale &= stale - 1) {
+        const unsigned place = (unsigned)__builtin_ctzll(stale);
+        bool found = false;
+        reader_start(reader, scan, block_of(scan->id + 1) * BLOCK_IDS + place);
+        status = statement_next(&reader->statement, &found);
+        if (status != STATUS_OK) {
+            break;
+        }
+        assert(found); /* else the whole block would have been forgotten */
+        (void)read_i64(&reader->statement);
+        for (size_t i = 0; i < reader->count && scan->way == WAY_BLOCKS; i++) {
+            struct column **column = &scan->block->columns[reader->attributes[i]];
+            if (!column_renew(&scan->storage->columns, column, place,
+                              read_cell(&reader->statement))) {
+                scan->way = WAY_TABLE;
+            }
+        }
+        if (scan->way == WAY_TABLE) {
+            break;
+        }
+    }
+    statement_finish(&reader->statement);
+    return status;
+}
+
 /* ---- marks ---- */
 
 static void rule_out(struct storage_scan *scan, int64_t number)
@@ -157,21 +192,20 @@ static void rule_out(struct storage_scan *scan, int64_t number)
     const struct columns *columns = &scan->storage->columns;
     for (size_t i = 0; i < scan->mark_count; i++) {
         const struct scan_mark *mark = &scan->marks[i];
-        const uint16_t *marks =
-            marks_stand(columns, mark->handle) ? marks_find(columns, mark->handle, number) : NULL;
-        if (marks != NULL) {
-            scan->candidates &= marks_match(marks, mark->wanted);
+        if (marks_stand(columns, mark->handle)) {
+            scan->candidates &= marks_match(columns, mark->handle, number, mark->wanted);
         }
     }
 }
 
+/* Makes the marks of these places, in which the column is right. */
 static enum status make_marks(struct storage_scan *scan, const struct scan_mark *mark,
-                              int64_t number)
+                              int64_t number, uint64_t places)
 {
     const enum query_attribute attribute = mark->equality->attribute;
     const struct column *column = scan->block->columns[attribute];
     uint16_t marks[BLOCK_IDS] = {0};
-    for (uint64_t left = scan->block->devices; left != 0; left &= left - 1) {
+    for (uint64_t left = places & scan->block->devices; left != 0; left &= left - 1) {
         const unsigned place = (unsigned)__builtin_ctzll(left);
         query_row_clear(scan->row);
         const enum status status =
@@ -181,7 +215,7 @@ static enum status make_marks(struct storage_scan *scan, const struct scan_mark 
         }
         marks[place] = mark_of(query_equality_found(mark->equality, scan->row));
     }
-    marks_keep(&scan->storage->columns, mark->handle, number, marks);
+    marks_keep(&scan->storage->columns, mark->handle, number, places, marks);
     return STATUS_OK;
 }
 
@@ -189,11 +223,15 @@ static enum status make_missing_marks(struct storage_scan *scan, int64_t number)
 {
     const struct columns *columns = &scan->storage->columns;
     enum status status = STATUS_OK;
+    assert(scan->block != NULL);
     for (size_t i = 0; status == STATUS_OK && i < scan->mark_count; i++) {
         const struct scan_mark *mark = &scan->marks[i];
-        if (marks_stand(columns, mark->handle) &&
-            marks_find(columns, mark->handle, number) == NULL) {
-            status = make_marks(scan, mark, number);
+        const uint64_t right = ~scan->block->columns[mark->equality->attribute]->stale;
+        const uint64_t places = marks_stand(columns, mark->handle)
+                                    ? marks_missing(columns, mark->handle, number) & right
+                                    : 0;
+        if (places != 0) {
+            status = make_marks(scan, mark, number, places);
         }
     }
     rule_out(scan, number);
@@ -205,7 +243,8 @@ static enum status make_missing_marks(struct storage_scan *scan, int64_t number)
 bool scan_blocks_have(const struct storage_scan *scan, const struct reader *reader)
 {
     for (size_t i = 0; i < reader->count; i++) {
-        if (scan->block->columns[reader->attributes[i]] == NULL) {
+        const struct column *column = scan->block->columns[reader->attributes[i]];
+        if (column == NULL || (column->stale >> place_of(scan->id) & 1) != 0) {
             return false;
         }
     }
@@ -215,6 +254,35 @@ bool scan_blocks_have(const struct storage_scan *scan, const struct reader *read
 struct cell scan_blocks_cell(const struct storage_scan *scan, enum query_attribute attribute)
 {
     return column_cell(scan->block->columns[attribute], place_of(scan->id));
+}
+
+static bool has_columns(const struct block *block, const struct reader *reader)
+{
+    for (size_t i = 0; i < reader->count; i++) {
+        if (block->columns[reader->attributes[i]] == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Makes what is in memory of the candidates complete and right. No candidates: the way is another
+ * from now on. */
+static enum status prepare(struct storage_scan *scan, int64_t number)
+{
+    enum status status = STATUS_OK;
+    if (!has_columns(scan->block, &scan->load)) {
+        status = load_block(scan, number);
+    }
+    if (status == STATUS_OK && scan->block != NULL) {
+        status = renew(scan);
+    }
+    if (scan->way != WAY_BLOCKS) {
+        scan->candidates = 0;
+        scan->block = NULL;
+        return status;
+    }
+    return status == STATUS_OK ? make_missing_marks(scan, number) : status;
 }
 
 /* Goes into the block of the next id, and past it when there is nothing to be looked at. */
@@ -232,15 +300,11 @@ static enum status enter(struct storage_scan *scan)
     }
     scan->candidates = scan->block->devices & behind;
     rule_out(scan, number);
-    if (scan->candidates != 0 && !scan_blocks_have(scan, &scan->load)) {
-        status = load_block(scan, number);
+    if (scan->candidates != 0) {
+        status = prepare(scan, number);
         if (scan->block == NULL) {
-            scan->candidates = 0;
             return status;
         }
-    }
-    if (scan->candidates != 0) {
-        status = make_missing_marks(scan, number);
     }
     if (scan->candidates == 0) {
         scan->id = (number + 1) * BLOCK_IDS - 1;

@@ -53,6 +53,7 @@ struct storage_scan {
 
     /* WAY_BLOCKS */
     struct reader load;  /* what is read from the table into a block */
+    struct reader renew; /* the same of one device */
     struct block *block; /* where the row `id` lies; NULL between calls */
     uint64_t candidates; /* the places of `block` that are still to be looked at */
     bool holds;          /* the row points into columns */

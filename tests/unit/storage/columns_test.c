@@ -70,23 +70,64 @@ static void cells_come_out_as_they_went_in(void **state)
     column_draft_finish(&draft);
 }
 
-static void a_write_lets_go_what_it_touches(void **state)
+static void a_write_makes_stale_what_it_touches(void **state)
 {
     (void)state;
-    struct block *block = make_block(2);
-    struct block *other = make_block(3);
+    const struct block *block = make_block(2);
+    const struct block *other = make_block(3);
     const int64_t id = 2 * BLOCK_IDS + 17;
     columns_forget(&columns, id, QUERY_BIT(QUERY_DESIRED));
-    assert_non_null(block->columns[QUERY_TAGS]);
+    assert_int_equal(block->columns[QUERY_TAGS]->stale, 0);
     columns_forget(&columns, id, QUERY_BIT(QUERY_TAGS));
-    assert_null(block->columns[QUERY_TAGS]);
+    assert_int_equal(block->columns[QUERY_TAGS]->stale, 1 << 17);
     assert_true(block->known);
     columns_forget_record(&columns, id);
     assert_false(block->known);
+    assert_null(block->columns[QUERY_TAGS]);
     assert_true(other->known);
-    assert_non_null(other->columns[QUERY_TAGS]);
+    assert_int_equal(other->columns[QUERY_TAGS]->stale, 0);
     columns_forget(&columns, INT64_C(1) << 40, UINT64_MAX); /* nothing is kept of that */
     columns_forget_record(&columns, INT64_C(1) << 40);
+}
+
+static void a_column_with_little_that_is_right_goes(void **state)
+{
+    (void)state;
+    const struct block *block = make_block(0);
+    for (int64_t id = 0; id < 8; id++) {
+        columns_forget(&columns, id, QUERY_BIT(QUERY_TAGS));
+        columns_forget(&columns, id, QUERY_BIT(QUERY_TAGS)); /* counts once */
+        assert_non_null(block->columns[QUERY_TAGS]);
+    }
+    columns_forget(&columns, 8, QUERY_BIT(QUERY_TAGS));
+    assert_null(block->columns[QUERY_TAGS]);
+    assert_true(block->known);
+}
+
+static void stale_cells_are_renewed_among_the_others(void **state)
+{
+    (void)state;
+    struct column **column = &make_block(0)->columns[QUERY_TAGS]; /* "first" and "last" */
+    columns_forget(&columns, 0, QUERY_BIT(QUERY_TAGS));
+    columns_forget(&columns, 30, QUERY_BIT(QUERY_TAGS));
+    static const char *const texts[] = {"", "f", "longer than it was", "first"};
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        assert_true(column_renew(&columns, column, 0, text(texts[i])));
+        assert_str_equal(column_cell(*column, 0).text, texts[i]);
+        assert_str_equal(column_cell(*column, BLOCK_IDS - 1).text, "last");
+        assert_int_equal((*column)->stale, 1 << 30);
+    }
+    assert_true(column_renew(&columns, column, 30, (struct cell){.number = -5}));
+    assert_int_equal(column_cell(*column, 30).number, -5);
+    assert_int_equal((*column)->stale, 0);
+    assert_true(column_renew(&columns, column, 30, (struct cell){.null = true}));
+    assert_true(column_cell(*column, 30).null);
+    assert_true(column_renew(&columns, column, BLOCK_IDS - 1, text("end")));
+    assert_str_equal(column_cell(*column, BLOCK_IDS - 1).text, "end");
+    assert_str_equal(column_cell(*column, 0).text, "first");
+    columns.size_max = columns.size;
+    assert_false(column_renew(&columns, column, 0, text("no room")));
+    assert_null(*column);
 }
 
 static void texts_stay_while_somebody_holds(void **state)
@@ -96,7 +137,7 @@ static void texts_stay_while_somebody_holds(void **state)
     const size_t size = columns.size;
     columns_hold(&columns);
     columns_hold(&columns);
-    columns_forget(&columns, 0, QUERY_BIT(QUERY_TAGS));
+    columns_forget_record(&columns, 0);
     columns_clear(&columns);
     assert_str_equal(kept, "last");
     columns_release(&columns);
@@ -165,8 +206,8 @@ static void the_path_not_asked_for_longest_loses_its_place(void **state)
     assert_false(marks_ask(&columns, &seconds, &second));
     assert_true(marks_ask(&columns, &firsts, &first));
     assert_true(marks_ask(&columns, &seconds, &second));
-    marks_keep(&columns, first, 0, marks);
-    marks_keep(&columns, second, 0, marks);
+    marks_keep(&columns, first, 0, UINT64_MAX, marks);
+    marks_keep(&columns, second, 0, UINT64_MAX, marks);
     for (int i = 0; i < MARK_PATHS_MAX - 1; i++) {
         const char letter = (char)('a' + i);
         const struct str name = {&letter, 1};
@@ -175,9 +216,9 @@ static void the_path_not_asked_for_longest_loses_its_place(void **state)
         assert_false(marks_ask(&columns, &equality, &handle));
     }
     assert_true(marks_stand(&columns, first));
-    assert_non_null(marks_find(&columns, first, 0));
+    assert_int_equal(marks_missing(&columns, first, 0), 0);
     assert_false(marks_stand(&columns, second));
-    assert_null(marks_find(&columns, second, 0)); /* nor does the new path inherit its marks */
+    assert_true(marks_missing(&columns, second, 0) == UINT64_MAX); /* nor are they inherited */
 }
 
 static void marks_go_with_the_attribute_of_their_path(void **state)
@@ -186,45 +227,60 @@ static void marks_go_with_the_attribute_of_their_path(void **state)
     const struct str name = STR("a");
     const struct query_equality equality = equality_of(&name, 1);
     struct mark_handle handle = {0};
-    uint16_t marks[BLOCK_IDS] = {7, 0, 8};
+    uint16_t marks[BLOCK_IDS] = {7, 0, 8, 7};
+    const uint64_t none = UINT64_MAX;
     (void)make_block(0);
     (void)make_block(1);
     assert_false(marks_ask(&columns, &equality, &handle));
     assert_true(marks_ask(&columns, &equality, &handle));
-    assert_null(marks_find(&columns, handle, 0));
-    marks_keep(&columns, handle, 0, marks);
-    assert_memory_equal(marks_find(&columns, handle, 0), marks, sizeof(marks));
-    assert_null(marks_find(&columns, handle, 1));
+    assert_true(marks_missing(&columns, handle, 0) == none);
+    assert_true(marks_match(&columns, handle, 0, 7) == none);
+    marks_keep(&columns, handle, 0, none, marks);
+    assert_int_equal(marks_missing(&columns, handle, 0), 0);
+    assert_int_equal(marks_match(&columns, handle, 0, 7), 1 | 8);
+    assert_int_equal(marks_match(&columns, handle, 0, 8), 4);
+    assert_int_equal(marks_match(&columns, handle, 0, 9), 0);
+    assert_true(marks_match(&columns, handle, 1, 7) == none); /* the other block has none yet */
     columns_forget(&columns, 5, QUERY_BIT(QUERY_REPORTED));
-    assert_non_null(marks_find(&columns, handle, 0));
     columns_forget(&columns, BLOCK_IDS + 5, QUERY_BIT(QUERY_TAGS));
-    assert_non_null(marks_find(&columns, handle, 0));
+    assert_int_equal(marks_missing(&columns, handle, 0), 0);
     columns_forget(&columns, 5, QUERY_BIT(QUERY_TAGS));
-    assert_null(marks_find(&columns, handle, 0));
-    marks_keep(&columns, handle, 0, marks);
+    assert_int_equal(marks_missing(&columns, handle, 0), 1 << 5);
+    assert_int_equal(marks_match(&columns, handle, 0, 8), 4 | 1 << 5); /* it may be anything */
+    marks[5] = 9;
+    marks[0] = 9;
+    marks_keep(&columns, handle, 0, 1 << 5, marks);
+    assert_int_equal(marks_match(&columns, handle, 0, 9), 1 << 5); /* that place alone is taken */
     columns_forget_record(&columns, 5);
-    assert_null(marks_find(&columns, handle, 0));
+    assert_true(marks_missing(&columns, handle, 0) == none);
 }
 
 static void every_place_is_found_and_no_other(void **state)
 {
     (void)state;
     static const uint16_t wanted[] = {1, 2, 0x7fff, 0x8000, 0x8001, 0xffff};
+    const struct str name = STR("a");
+    const struct query_equality equality = equality_of(&name, 1);
+    struct mark_handle handle = {0};
+    (void)make_block(0);
+    assert_false(marks_ask(&columns, &equality, &handle));
+    assert_true(marks_ask(&columns, &equality, &handle));
     for (size_t w = 0; w < ARRAY_SIZE(wanted); w++) {
+        uint16_t all[BLOCK_IDS];
         for (unsigned place = 0; place < BLOCK_IDS; place++) {
             uint16_t marks[BLOCK_IDS] = {0};
             for (size_t i = 0; i < BLOCK_IDS; i++) { /* neighbours that a borrow may run into */
                 marks[i] = (uint16_t)(wanted[w] ^ (i % 2 == 0 ? 1 : 0x8000));
             }
-            assert_int_equal(marks_match(marks, wanted[w]), 0);
+            marks_keep(&columns, handle, 0, UINT64_MAX, marks);
+            assert_int_equal(marks_match(&columns, handle, 0, wanted[w]), 0);
             marks[place] = wanted[w];
-            assert_int_equal(marks_match(marks, wanted[w]), UINT64_C(1) << place);
+            all[place] = wanted[w];
+            marks_keep(&columns, handle, 0, UINT64_MAX, marks);
+            assert_int_equal(marks_match(&columns, handle, 0, wanted[w]), UINT64_C(1) << place);
         }
-        uint16_t all[BLOCK_IDS];
-        for (size_t i = 0; i < BLOCK_IDS; i++) {
-            all[i] = wanted[w];
-        }
-        assert_true(marks_match(all, wanted[w]) == UINT64_MAX);
+        marks_keep(&columns, handle, 0, UINT64_MAX, all);
+        assert_true(marks_match(&columns, handle, 0, wanted[w]) == UINT64_MAX);
     }
 }
 
@@ -232,7 +288,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(cells_come_out_as_they_went_in, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_write_lets_go_what_it_touches, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_write_makes_stale_what_it_touches, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_column_with_little_that_is_right_goes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(stale_cells_are_renewed_among_the_others, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(texts_stay_while_somebody_holds, set_up, tear_down),
         cmocka_unit_test_setup_teardown(memory_has_an_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(marks_are_worth_it_when_a_path_is_asked_for_again, set_up,
@@ -241,7 +300,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(marks_go_with_the_attribute_of_their_path, set_up,
                                         tear_down),
-        cmocka_unit_test(every_place_is_found_and_no_other),
+        cmocka_unit_test_setup_teardown(every_place_is_found_and_no_other, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

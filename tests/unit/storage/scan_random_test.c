@@ -7,7 +7,7 @@
  * Scans keep what they read, and rule out what cannot match: neither may ever show. Random writes,
  * commits and undoings between random queries, each answered as a look at every record answers it.
  */
-enum { STEPS = 6000, DEVICES = 200 };
+enum { STEPS = 8000, DEVICES = 200 };
 
 static const char *const texts[] = {
     "SELECT * FROM devices WHERE tags.location.plant = 'Redmond43'",
@@ -109,11 +109,11 @@ static void write_something(struct storage *storage, struct random *random)
         add_or_delete(storage, random);
     } else if (kind < 900) {
         change(storage, random);
-    } else if (kind < 960) {
+    } else if (kind < 980) {
         commit(storage);
-    } else if (kind < 994) {
+    } else if (kind < 990) {
         storage_rollback(storage);
-    } else if (kind < 998) {
+    } else if (kind < 997) {
         assert_int_equal(storage_connections_clear(storage, 7), STATUS_OK);
     } else {
         assert_int_equal(storage_clear(storage), STATUS_OK);
@@ -129,7 +129,7 @@ static void no_write_is_missed_by_a_later_scan(void **state)
     random_init_seed(&random, 11);
     for (size_t step = 0; step < STEPS; step++) {
         write_something(storage, &random);
-        if (step % 4 == 0) {
+        if (step % 4 == 0 && step / 500 % 3 != 0) { /* there are long times without a query */
             assert_answers_as_naively(storage, texts[below(&random, ARRAY_SIZE(texts))],
                                       sizes[below(&random, ARRAY_SIZE(sizes))],
                                       sizes[below(&random, ARRAY_SIZE(sizes))]);
