@@ -6,6 +6,7 @@ tests/support/netns gives the run a network of its own, so these ports are free 
 goes through the two variables that the README names: nothing in the SDKs is changed.
 """
 
+import importlib.metadata
 import os
 import sys
 import time
@@ -33,6 +34,32 @@ def connection_string(device, key, module=None):
 def trust(emulator):
     os.environ["SSL_CERT_FILE"] = emulator.ca_bundle_path
     os.environ["REQUESTS_CA_BUNDLE"] = emulator.ca_bundle_path
+
+
+def pytest_configure(config):
+    config.addinivalue_line(
+        "markers", "sdk(role, package, transport, feature): the outcome is a cell of the SDK matrix"
+    )
+
+
+def record(result, role, package, transport, feature):
+    """One row for the SDK matrix; ../README.md describes it."""
+    if path := os.environ.get("HUB_SDK_RESULTS"):
+        version = importlib.metadata.version(package)
+        with open(path, "a") as results:
+            results.write(f"{role}\tPython\t{package}\t{version}\t{transport}\t{feature}\t{result}\n")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    """Rows for the matrix; and a failed test shows what the emulator said."""
+    report = (yield).get_result()
+    if report.when == "call" or report.failed:
+        for mark in item.iter_markers("sdk"):
+            record("passed" if report.passed else "failed", **mark.kwargs)
+    used = getattr(item, "funcargs", {}).get("emulator")
+    if report.when == "call" and report.failed and used is not None:
+        report.sections.append(("emulator log", used.log()[-6000:]))
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 
 import time
 
+import pytest
 from azure.iot.device import IoTHubModuleClient
 from azure.iot.hub import IoTHubRegistryManager
 from azure.iot.hub.models import QuerySpecification, Twin, TwinProperties
@@ -59,6 +60,7 @@ def test_tags_and_connectivity_decide_what_the_queries_find(registry, device):
     assert eventually(lambda: registry.get_twin("myDeviceId").connection_state == "Disconnected")
 
 
+@pytest.mark.sdk(role="service", package="azure-iot-hub", transport="HTTPS", feature="twin")
 def test_an_etag_that_was_overtaken_is_refused(registry, device):
     stale = registry.get_twin("myDeviceId").etag
     add_tags(registry, "myDeviceId")

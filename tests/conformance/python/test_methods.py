@@ -53,6 +53,7 @@ def test_a_reboot_of_twenty_seconds_fits_the_default_timeouts(emulator, registry
     client.shutdown()
 
 
+@pytest.mark.sdk(role="service", package="azure-iot-hub", transport="HTTPS", feature="method")
 def test_a_device_status_of_its_own_is_passed_on(emulator, registry, device):
     client = IoTHubDeviceClient.create_from_connection_string(device.connection_string)
 
