@@ -34,6 +34,17 @@ const struct query_advice query_twin_advices[QUERY_TWIN_ADVICE_COUNT] = {
     {"SUBSTRING", "it exists in message routes only"},
     {"INDEX_OF", "it exists in message routes only"},
     {"AS_NUMBER", "it exists in message routes only"},
+    {"ABS", "it exists in message routes only"},
+    {"EXP", "it exists in message routes only"},
+    {"POWER", "it exists in message routes only"},
+    {"SQUARE", "it exists in message routes only"},
+    {"CEILING", "it exists in message routes only"},
+    {"FLOOR", "it exists in message routes only"},
+    {"SIGN", "it exists in message routes only"},
+    {"SQRT", "it exists in message routes only"},
+    {"TWIN_CHANGE_INCLUDES", "it exists in the routes of an IoT Edge hub only"},
+    {"HAS_INTERFACE", "it was in a preview of 2019 only; compare modelId"},
+    {"HAS_CAPABILITYMODEL", "it was in a preview of 2019 only; compare modelId"},
 };
 
 /* Message routes. */

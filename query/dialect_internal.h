@@ -95,7 +95,7 @@ extern const struct query_function query_target_functions[QUERY_TARGET_FUNCTION_
 extern const struct query_function query_route_functions[QUERY_ROUTE_FUNCTION_COUNT];
 
 /* advice.c */
-#define QUERY_TWIN_ADVICE_COUNT 30U
+#define QUERY_TWIN_ADVICE_COUNT 41U
 extern const struct query_advice query_twin_advices[QUERY_TWIN_ADVICE_COUNT];
 #define QUERY_ROUTE_ADVICE_COUNT 20U
 extern const struct query_advice query_route_advices[QUERY_ROUTE_ADVICE_COUNT];

@@ -312,16 +312,21 @@ struct query_token query_lexer_next(struct query_lexer *lexer)
     return lex_operator(lexer);
 }
 
+bool query_name_is_literal(struct str name)
+{
+    const char *literals[] = {"true", "false", "null", "undefined"};
+    for (size_t i = 0; i < ARRAY_SIZE(literals); i++) {
+        if (str_equal(name, str_from(literals[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool query_name_is_bare(struct str name, bool first)
 {
-    if (str_equal_nocase(name, STR("group"))) {
+    if (str_equal_nocase(name, STR("group")) || (first && query_name_is_literal(name))) {
         return false;
-    }
-    const char *literals[] = {"true", "false", "null", "undefined"};
-    for (size_t i = 0; i < ARRAY_SIZE(literals) && first; i++) {
-        if (str_equal(name, str_from(literals[i]))) {
-            return false;
-        }
     }
     struct query_lexer lexer = {.text = name, .previous = first ? TOKEN_END : TOKEN_DOT};
     const struct query_token token = query_lexer_next(&lexer);

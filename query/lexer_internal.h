@@ -101,6 +101,9 @@ struct query_token query_lexer_next_route(struct query_lexer *lexer);
 
 /* ---- names and values ---- */
 
+/* true, false, null and undefined, in lower case. */
+bool query_name_is_literal(struct str name);
+
 /* Whether `name` can be written without [[ ]]: as the first name of a path, or after a dot. */
 bool query_name_is_bare(struct str name, bool first);
 

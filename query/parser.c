@@ -174,6 +174,11 @@ bool query_parse_segment(struct query_parser *parser, const char *expected, stru
 /* path = segment { "." segment } */
 struct query_path *query_parse_path(struct query_parser *parser, const char *expected)
 {
+    if (query_parser_at(parser, TOKEN_NAME) &&
+        query_name_is_literal(query_parser_token_text(parser)) &&
+        query_parser_token_after(parser).kind != TOKEN_DOT) {
+        return query_parser_fail(parser, expected);
+    }
     struct str names[QUERY_SEGMENTS_MAX];
     size_t count = 0;
     const size_t offset = parser->token.offset;

@@ -279,10 +279,10 @@ bool query_parse_statement(struct query_parser *parser)
     }
     if (query_parser_at(parser, TOKEN_GROUP)) {
         expected = "',' or the end of the query";
-        advice = NULL;
         if (!parse_group_by(parser)) {
             return false;
         }
+        advice = query_parser_at(parser, TOKEN_WHERE) ? "WHERE stands before GROUP BY" : NULL;
     }
     if (!query_parser_at(parser, TOKEN_END)) {
         query_parser_fail_with(parser, expected, advice_at_end(parser, advice));

@@ -358,7 +358,7 @@ void hub_method_answer(struct hub_link *link, uint64_t request_id, int64_t statu
 struct hub_query_explanation {
     struct str text;        /* the query in its one canonical form */
     struct str tree;        /* and as a tree: query_print_tree() */
-    const char *access;     /* how its rows were found: "scan", "key deviceId" ... */
+    const char *access;     /* how its rows were found: "scan", "key deviceId", "count" ... */
     uint64_t rows_read;     /* rows that were looked at */
     uint64_t rows_returned; /* rows of the result, all pages together */
 };

@@ -32,7 +32,7 @@ struct hub_query_job {
     struct arena row_arena; /* of one document */
     const struct query *query;
     const struct query_info *info;
-    struct storage_scan *scan; /* NULL: there is nothing to scan for */
+    struct storage_scan *scan; /* NULL: there is nothing to scan for, the count is known */
     struct query_groups *groups;
     uint64_t text_hash;
     size_t item_max;
@@ -123,8 +123,8 @@ static void job_explain(struct hub_query_job *job)
     const struct hub_query_explanation explanation = {
         .text = buf_str(&text),
         .tree = buf_str(&tree),
-        .access = storage_scan_access(job->scan),
-        .rows_read = storage_scan_rows_read(job->scan),
+        .access = job->scan == NULL ? "count" : storage_scan_access(job->scan),
+        .rows_read = job->scan == NULL ? 0 : storage_scan_rows_read(job->scan),
         .rows_returned = job->items,
     };
     const struct hub_query_result result = {

@@ -56,6 +56,11 @@ def test_an_explanation_tells_tree_access_rows_and_time(emulator, fleet):
     assert (answer["rowsReturned"], answer["itemType"]) == (1, "Raw")
 
 
+def test_a_count_that_is_known_is_explained(emulator, fleet):
+    status, answer = explain(emulator, "SELECT COUNT() FROM devices")
+    assert (status, answer["access"], answer["rowsRead"], answer["rowsReturned"]) == (200, "count", 0, 1)
+
+
 def test_a_hub_can_be_named(emulator, fleet):
     status, answer = explain(
         emulator, "SELECT * FROM devices", f"/query/explain?hub={emulator.hub_name}"

@@ -233,6 +233,10 @@ static void an_explained_query_runs_to_its_end(void **state)
          "select=[(\"plant\",path [\"tags\",\"plant\"]),(\"$1\",count)]; from=devices; group=[path "
          "[\"tags\",\"plant\"]]",
          "scan", "Raw", DEVICES, DEVICES / 5},
+        {"SELECT COUNT() FROM devices", "SELECT COUNT() FROM devices",
+         "select=[(\"$1\",count)]; from=devices", "count", "Raw", 0, 1},
+        {"SELECT COUNT() AS n FROM devices.modules", "SELECT COUNT() AS n FROM devices.modules",
+         "select=[(\"n\",count)]; from=modules", "count", "Raw", 0, 1},
         {"SELECT TOP 3 * FROM devices", "SELECT TOP 3 * FROM devices",
          "top=3; select=*; from=devices", "scan", "Twin", 3, 3},
     };

@@ -27,6 +27,17 @@ static const struct {
     {"SELECT is_defined(a) FROM devices",
      "Line 1:18 Unexpected '(', expected ',', AS or FROM: only COUNT, AVG, SUM, MIN and MAX can be "
      "selected, no other function"},
+    {"SELECT true FROM devices",
+     "Line 1:8 Unexpected 'true', expected a path, an aggregate or '*'"},
+    {"SELECT a, null AS n FROM devices",
+     "Line 1:11 Unexpected 'null', expected a path, an aggregate or '*'"},
+    {"SELECT SUM(undefined) FROM devices",
+     "Line 1:12 Unexpected 'undefined', expected the path of a property"},
+    {"SELECT COUNT() FROM devices GROUP BY false",
+     "Line 1:38 Unexpected 'false', expected the path to group by"},
+    {"SELECT a FROM devices GROUP BY a WHERE b",
+     "Line 1:34 Unexpected 'WHERE', expected ',' or the end of the query: WHERE stands before "
+     "GROUP BY"},
     {"SELECT a[0] FROM devices",
      "Line 1:9 Unexpected '[', expected ',', AS or FROM: elements of an array cannot be addressed"},
     {"SELECT a AS from FROM devices",
@@ -135,6 +146,15 @@ static const struct {
     {"SELECT * FROM devices WHERE CONTAINS(deviceId, 'a')",
      "Line 1:29 Unknown function 'CONTAINS': it exists in message routes only; twin queries have "
      "STARTSWITH and ARRAY_CONTAINS"},
+    {"SELECT * FROM devices WHERE floor(a) = 1",
+     "Line 1:29 Unknown function 'floor': it exists in message routes only"},
+    {"SELECT * FROM devices WHERE TWIN_CHANGE_INCLUDES(tags.a)",
+     "Line 1:29 Unknown function 'TWIN_CHANGE_INCLUDES': it exists in the routes of an IoT Edge "
+     "hub "
+     "only"},
+    {"SELECT * FROM devices WHERE HAS_INTERFACE('a')",
+     "Line 1:29 Unknown function 'HAS_INTERFACE': it was in a preview of 2019 only; compare "
+     "modelId"},
     {"SELECT * FROM devices WHERE COUNT() > 1",
      "Line 1:29 Unknown function 'COUNT': aggregates stand in the SELECT list only"},
     {"SELECT * FROM devices WHERE a = 1 AND foo(a)", "Line 1:39 Unknown function 'foo'"},

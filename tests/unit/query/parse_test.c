@@ -45,6 +45,8 @@ static void the_trees_of_the_reference(void **state)
     check_tree("SELECT TOP 3 a.b AS x, COUNT() AS n FROM devices GROUP BY a.b",
                "top=3; select=[(\"x\",path [\"a\",\"b\"]),(\"n\",count)]; from=devices; "
                "group=[path [\"a\",\"b\"]]");
+    check_tree("SELECT True, [[true]] FROM devices",
+               "select=[(\"True\",path [\"True\"]),(\"true\",path [\"true\"])]; from=devices");
     check_tree("SELECT min, count FROM devices",
                "select=[(\"min\",path [\"min\"]),(\"count\",path [\"count\"])]; from=devices");
 }
