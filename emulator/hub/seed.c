@@ -325,14 +325,30 @@ static bool read_key(struct place *place, const char *collection, size_t index,
     return true;
 }
 
+static enum status is_there(const struct place *place, struct identity_key key, bool *ret_is_there)
+{
+    struct storage_identity *there = NULL;
+    const enum status status =
+        storage_identity_get(place->hub->storage, key, STORAGE_IDENTITY, place->arena, &there);
+    *ret_is_there = there != NULL;
+    return status;
+}
+
 /* HUB_OK also when the record was there already. */
 static enum hub_code load_twin(struct place *place, cJSON *document, struct identity_key key)
 {
     struct hub *hub = place->hub;
-    struct storage_identity *there = NULL;
-    enum status status =
-        storage_identity_get(hub->storage, key, STORAGE_IDENTITY, place->arena, &there);
-    if (status == STATUS_OK && there == NULL) {
+    bool there = false;
+    enum status status = is_there(place, key, &there);
+    if (status == STATUS_OK && !there && key.module.size > 0) {
+        bool device_there = false;
+        status = is_there(place, (struct identity_key){.device = key.device}, &device_there);
+        if (status == STATUS_OK && !device_there) {
+            (void)refuse(place, "deviceId", "that of a device in this file or in the hub");
+            return HUB_ARGUMENT_INVALID;
+        }
+    }
+    if (status == STATUS_OK && !there) {
         struct storage_identity identity;
         if (!read_identity(place, document, key, &identity)) {
             return HUB_ARGUMENT_INVALID;
@@ -444,6 +460,27 @@ static enum hub_code load_collection(struct hub *hub, const cJSON *seed, enum co
     return HUB_OK;
 }
 
+/* A misspelt member would load nothing, and say nothing. */
+static enum hub_code check_members(const cJSON *seed, struct problem *problem)
+{
+    const cJSON *member = NULL;
+    cJSON_ArrayForEach(member, seed)
+    {
+        bool known = strcmp(member->string, "policies") == 0; /* main's */
+        for (size_t i = 0; i < ARRAY_SIZE(collections); i++) {
+            known = known || strcmp(member->string, collections[i]) == 0;
+        }
+        if (!known) {
+            problem_set(problem, PROBLEM_NO_OFFSET,
+                        "a seed has \"devices\", \"devices.modules\", \"devices.jobs\" and "
+                        "\"policies\", but no \"%.64s\"",
+                        member->string);
+            return HUB_ARGUMENT_INVALID;
+        }
+    }
+    return HUB_OK;
+}
+
 static enum hub_code keep_text(struct hub *hub, struct str text, struct problem *problem)
 {
     assert(hub->seed.data == NULL);
@@ -470,6 +507,9 @@ enum hub_code hub_seed(struct hub *hub, struct str text, struct problem *problem
                     "a seed is a JSON object with \"devices\", \"devices.modules\" and "
                     "\"devices.jobs\"");
         code = HUB_ARGUMENT_INVALID;
+    }
+    if (code == HUB_OK) {
+        code = check_members(seed, problem);
     }
     for (unsigned kind = 0; code == HUB_OK && kind < COLLECTION_COUNT; kind++) {
         code = load_collection(hub, seed, (enum collection)kind, problem);

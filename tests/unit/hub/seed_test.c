@@ -81,6 +81,12 @@ static const struct {
     {"[]", "a seed is a JSON object with \"devices\", \"devices.modules\" and \"devices.jobs\""},
     {"{\"devices\":{}}", "devices must be an array of documents"},
     {"{\"devices.jobs\":1}", "devices.jobs must be an array of documents"},
+    {"{\"policies\":{},\"device\":[]}",
+     "a seed has \"devices\", \"devices.modules\", \"devices.jobs\" and \"policies\", but no "
+     "\"device\""},
+    {"{\"devices\":[{\"deviceId\":\"a\"}],\"devices.modules\":[{\"deviceId\":\"b\",\"moduleId\":"
+     "\"m\"}]}",
+     "devices.modules[0] 'm': deviceId must be that of a device in this file or in the hub"},
     {"{\"devices\":[{\"deviceId\":\"a\"},{}]}",
      "devices[1]: deviceId must be 1 to 128 of the characters that ids may have"},
     {"{\"devices\":[{\"deviceId\":\"a\",\"status\":\"off\"}]}",
