@@ -39,9 +39,17 @@ enum status storage_journal_append(struct storage *storage, const struct journal
     bind_text(&s, row->key.module);
     bind_text(&s, row->detail);
     bind_blob_or_null(&s, row->body);
+    if (row->event) {
+        bind_i64(&s, row->partition);
+    } else {
+        bind_null(&s);
+    }
     status = statement_run(&s);
     if (status == STATUS_OK) {
         storage->sequence++;
+        status = events_note(storage, row);
+    }
+    if (status == STATUS_OK) {
         *ret_sequence = storage->sequence;
     }
     return status;
@@ -52,7 +60,7 @@ uint64_t storage_journal_last(const struct storage *storage)
     return storage->sequence;
 }
 
-static struct journal_row read_row(struct statement *s)
+struct journal_row journal_row_read(struct statement *s)
 {
     struct journal_row row = {0};
     row.sequence = read_u64(s);
@@ -99,7 +107,7 @@ enum status storage_journal_read(struct storage *storage, const struct journal_f
             return status;
         }
         if (found) {
-            const struct journal_row row = read_row(&s);
+            const struct journal_row row = journal_row_read(&s);
             each(ctx, &row);
             count++;
             if (count == filter->limit) {
@@ -148,6 +156,10 @@ enum status storage_journal_trim(struct storage *storage, uint64_t sequence)
     if (status != STATUS_OK) {
         return status;
     }
+    status = events_trim(storage, end);
+    if (status != STATUS_OK) {
+        return status;
+    }
     /* SQLite drops whole pages, unread, when nothing is asked of the rows. */
     const bool all = end == storage->sequence;
     CLEANUP(statement_finish)
@@ -157,6 +169,39 @@ enum status storage_journal_trim(struct storage *storage, uint64_t sequence)
     }
     status = statement_run(&s);
     return status == STATUS_OK ? set_trimmed(storage, end) : status;
+}
+
+static enum status read_time(struct storage *storage, uint64_t sequence, int64_t *ret_at_us)
+{
+    CLEANUP(statement_finish) struct statement s = statement_use(storage, JOURNAL_TIME);
+    bind_u64(&s, sequence);
+    bool row = false;
+    const enum status status = statement_next(&s, &row);
+    if (status == STATUS_OK && row) {
+        *ret_at_us = read_i64(&s);
+    }
+    return status == STATUS_OK && !row ? STATUS_CORRUPT : status;
+}
+
+enum status storage_journal_before(struct storage *storage, int64_t at_us, uint64_t *ret_sequence)
+{
+    uint64_t before = storage->trimmed;
+    uint64_t from = storage->sequence + 1; /* this one and those behind it are not older */
+    while (from - before > 1) {
+        const uint64_t middle = before + (from - before) / 2;
+        int64_t middle_us = 0;
+        const enum status status = read_time(storage, middle, &middle_us);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        if (middle_us < at_us) {
+            before = middle;
+        } else {
+            from = middle;
+        }
+    }
+    *ret_sequence = before;
+    return STATUS_OK;
 }
 
 enum status journal_clear(struct storage *storage)

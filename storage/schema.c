@@ -88,6 +88,19 @@ static const char *const journal_migrations[] = {
     /* Rows up to here were deleted: sequence numbers go on after the last one ever given. */
     "CREATE TABLE trimmed (sequence INTEGER NOT NULL) STRICT;"
     "INSERT INTO trimmed VALUES (0);",
+
+    /* Rows that are events have a partition; what came before this step has none. */
+    "ALTER TABLE journal ADD COLUMN partition INTEGER;"
+    "CREATE TABLE events (partitions INTEGER NOT NULL) STRICT;"
+    /* How many events each partition had up to a row, and its last one. */
+    "CREATE TABLE mark ("
+    " sequence INTEGER NOT NULL,"
+    " partition INTEGER NOT NULL,"
+    " position INTEGER NOT NULL,"
+    " last INTEGER NOT NULL,"
+    " last_us INTEGER NOT NULL,"
+    " PRIMARY KEY (sequence, partition)"
+    ") STRICT, WITHOUT ROWID;",
 };
 
 static const struct {

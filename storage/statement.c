@@ -112,8 +112,8 @@ static const struct {
     [SESSION_DELETE] = {DATABASE_STATE, "DELETE FROM session WHERE identity = ?1"},
 
     [JOURNAL_APPEND] = {DATABASE_JOURNAL,
-                        "INSERT INTO journal(sequence, at_us, kind, device, module, detail, body)"
-                        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"},
+                        "INSERT INTO journal(sequence, at_us, kind, device, module, detail, body,"
+                        " partition) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"},
     [JOURNAL_READ] = {DATABASE_JOURNAL,
                       "SELECT sequence, at_us, kind, device, module, detail, body FROM journal"
                       " WHERE sequence > ?1 AND sequence <= ?2 AND (?3 = 0 OR (?3 >> kind) & 1)"
@@ -126,6 +126,28 @@ static const struct {
     [JOURNAL_SIZE] = {DATABASE_JOURNAL, "SELECT (page_count - freelist_count) * page_size FROM"
                                         " pragma_page_count, pragma_freelist_count,"
                                         " pragma_page_size"},
+    [JOURNAL_TIME] = {DATABASE_JOURNAL, "SELECT at_us FROM journal WHERE sequence = ?1"},
+
+    [EVENTS_PARTITIONS] = {DATABASE_JOURNAL, "SELECT partitions FROM events"},
+    [EVENTS_MAKE] = {DATABASE_JOURNAL, "INSERT INTO events VALUES (?1)"},
+    [EVENTS_COUNT] = {DATABASE_JOURNAL, "SELECT partition, sequence, at_us FROM journal"
+                                        " WHERE sequence > ?1 AND sequence <= ?2"
+                                        " AND partition IS NOT NULL ORDER BY sequence"},
+    [EVENTS_SKIP] = {DATABASE_JOURNAL, "SELECT sequence FROM journal"
+                                       " WHERE sequence > ?1 AND sequence <= ?2 AND partition = ?3"
+                                       " ORDER BY sequence LIMIT 1 OFFSET ?4"},
+    [EVENTS_READ] = {DATABASE_JOURNAL,
+                     "SELECT sequence, at_us, kind, device, module, detail, body FROM journal"
+                     " WHERE sequence > ?1 AND sequence <= ?2 AND partition = ?3"
+                     " ORDER BY sequence"},
+    [MARK_PUT] = {DATABASE_JOURNAL, "INSERT OR REPLACE INTO mark VALUES (?1, ?2, ?3, ?4, ?5)"},
+    [MARK_GET] = {DATABASE_JOURNAL,
+                  "SELECT sequence, partition, position, last, last_us FROM mark WHERE sequence ="
+                  " (SELECT max(sequence) FROM mark WHERE sequence <= ?1)"},
+    [MARK_GET_ONE] = {DATABASE_JOURNAL,
+                      "SELECT sequence, position FROM mark WHERE partition = ?2 AND sequence ="
+                      " (SELECT max(sequence) FROM mark WHERE sequence <= ?1)"},
+    [MARK_TRIM] = {DATABASE_JOURNAL, "DELETE FROM mark WHERE sequence < ?1"},
 };
 
 struct statement statement_use(struct storage *storage, enum statement_name name)
@@ -176,6 +198,13 @@ void bind_u64(struct statement *statement, uint64_t value)
 void bind_bool(struct statement *statement, bool value)
 {
     bind_i64(statement, value ? 1 : 0);
+}
+
+void bind_null(struct statement *statement)
+{
+    if (ready(statement)) {
+        note(statement, sqlite3_bind_null(statement->raw, ++statement->bound));
+    }
 }
 
 void bind_text_or_null(struct statement *statement, struct str text)

@@ -77,6 +77,17 @@ enum statement_name {
     JOURNAL_TRIMMED,
     JOURNAL_BOUNDS,
     JOURNAL_SIZE,
+    JOURNAL_TIME,
+
+    EVENTS_PARTITIONS,
+    EVENTS_MAKE,
+    EVENTS_COUNT,
+    EVENTS_SKIP,
+    EVENTS_READ,
+    MARK_PUT,
+    MARK_GET,
+    MARK_GET_ONE,
+    MARK_TRIM,
 
     STATEMENT_COUNT
 };
@@ -97,6 +108,7 @@ void statement_finish(struct statement *statement); /* for CLEANUP: resets it */
 void bind_i64(struct statement *statement, int64_t value);
 void bind_u64(struct statement *statement, uint64_t value); /* as the i64 of the same bits */
 void bind_bool(struct statement *statement, bool value);
+void bind_null(struct statement *statement);
 void bind_text(struct statement *statement, struct str text);         /* data NULL: '' */
 void bind_text_or_null(struct statement *statement, struct str text); /* data NULL: NULL */
 void bind_blob(struct statement *statement, struct str bytes);        /* data NULL: x'' */

@@ -266,7 +266,10 @@ static enum status open_all(struct storage *storage, const struct storage_config
     if (status == STATUS_OK) {
         status = identity_census(storage);
     }
-    return status == STATUS_OK ? journal_bounds(storage) : status;
+    if (status == STATUS_OK) {
+        status = journal_bounds(storage);
+    }
+    return status == STATUS_OK ? events_open(storage, config->partitions, problem) : status;
 }
 
 enum status storage_open(const struct storage_config *config, struct storage **ret_storage,
@@ -393,6 +396,7 @@ enum status storage_commit(struct storage *storage)
     }
     storage->sequence_committed = storage->sequence;
     storage->trimmed_committed = storage->trimmed;
+    events_keep(storage, &storage->partitions_committed, &storage->partitions);
     return STATUS_OK;
 }
 
@@ -422,6 +426,7 @@ void storage_rollback(struct storage *storage)
     storage->census = storage->census_committed;
     storage->sequence = storage->sequence_committed;
     storage->trimmed = storage->trimmed_committed;
+    events_keep(storage, &storage->partitions, &storage->partitions_committed);
 }
 
 enum status storage_clear(struct storage *storage)

@@ -31,10 +31,13 @@ struct storage;
 struct storage_config {
     const char *directory; /* made when absent, parents too; NULL: in memory, gone at the end */
     bool sync_full;        /* survive a power cut, not only a killed process */
+    unsigned partitions;   /* of the journal's events, at most STORAGE_PARTITIONS_MAX; 0: as many as
+                              the data was made with, 4 when it is new */
 };
 
 /* STATUS_UNAVAILABLE when another process holds the directory; STATUS_CORRUPT when the files are
- * not ours or are of a later version. The problem says what and where. */
+ * not ours or are of a later version; STATUS_INVALID when they were made with another number of
+ * partitions. The problem says what and where. */
 MUST_CHECK enum status storage_open(const struct storage_config *config,
                                     struct storage **ret_storage, struct problem *problem);
 void storage_close(struct storage *storage); /* commits nothing; takes NULL */
@@ -241,6 +244,8 @@ struct journal_row {
     struct identity_key key; /* both empty: about the hub */
     struct str detail;       /* a JSON object */
     struct str body;         /* payload bytes; data NULL: none */
+    bool event;              /* also an event of a partition, below; only appends look at it */
+    unsigned partition;      /* which, when it is one */
 };
 
 /* Appends, giving the row the next sequence number. */
@@ -273,5 +278,54 @@ MUST_CHECK enum status storage_journal_size(struct storage *storage, uint64_t *r
 
 /* Deletes rows up to and including `sequence`. */
 MUST_CHECK enum status storage_journal_trim(struct storage *storage, uint64_t sequence);
+
+/* The last row older than `at_us`, by halving: 0 when none is. Times that went backwards give one
+ * of the places where they pass `at_us`. */
+MUST_CHECK enum status storage_journal_before(struct storage *storage, int64_t at_us,
+                                              uint64_t *ret_sequence);
+
+/*
+ * ---- events: rows of the journal that readers follow partition by partition ----
+ *
+ * The events of a partition have positions, from 0 and without gaps. No row keeps its own: the
+ * counts stand in marks every couple of thousand rows, and a position is found by counting from a
+ * mark on. Committed events only: a reader never sees what may yet be undone.
+ */
+
+enum { STORAGE_PARTITIONS_MAX = 32 };
+unsigned storage_partitions(const struct storage *storage); /* how many there are */
+
+struct storage_partition {
+    uint64_t begin;  /* position of the first event that is still there */
+    uint64_t next;   /* of the one that comes next */
+    uint64_t last;   /* the last event's row in the journal; 0: there never was one */
+    int64_t last_us; /* and its time */
+};
+struct storage_partition storage_partition(const struct storage *storage, unsigned partition);
+
+/* A place between two events of a partition. */
+struct storage_place {
+    uint64_t after;    /* rows up to this one are passed */
+    uint64_t position; /* of the next event */
+};
+
+/* The place of a position, which is between `begin` and `next`. */
+MUST_CHECK enum status storage_events_find(struct storage *storage, unsigned partition,
+                                           uint64_t position, struct storage_place *ret_place);
+/* The place after a row of the journal, which may be any, also one that is gone. */
+MUST_CHECK enum status storage_events_after(struct storage *storage, unsigned partition,
+                                            uint64_t sequence, struct storage_place *ret_place);
+
+/*
+ * Calls `each` for the events from *place on, which moves along, until it says false (then that
+ * event is not passed), or `rows_max` rows of the journal were looked at, or the end. The row's
+ * strings live during the call, in which it must not call storage. Sets *ret_more when there may be
+ * more to read at once.
+ */
+MUST_CHECK enum status storage_events_read(struct storage *storage, unsigned partition,
+                                           struct storage_place *place, uint64_t rows_max,
+                                           bool (*each)(void *ctx, uint64_t position,
+                                                        const struct journal_row *row),
+                                           void *ctx, bool *ret_more);
 
 #endif

@@ -22,6 +22,11 @@ struct census {
     uint64_t connected; /* devices and modules */
 };
 
+/* How far the events of each partition have come. */
+struct partitions {
+    struct storage_partition of[STORAGE_PARTITIONS_MAX];
+};
+
 struct storage {
     struct database databases[DATABASE_COUNT];
     sqlite3_stmt *statements[STATEMENT_COUNT]; /* prepared at their first use */
@@ -40,6 +45,8 @@ struct storage {
     struct census census, census_committed;
     uint64_t sequence, sequence_committed; /* the journal's last row */
     uint64_t trimmed, trimmed_committed;   /* the journal's rows up to here are gone */
+    unsigned partition_count;
+    struct partitions partitions, partitions_committed;
 };
 
 /* The one place where a result of SQLite becomes a status. */
@@ -58,12 +65,26 @@ MUST_CHECK enum status schema_migrate(sqlite3 *connection, enum database_name na
 /* Read what storage_open() must know. */
 MUST_CHECK enum status identity_census(struct storage *storage);
 MUST_CHECK enum status journal_bounds(struct storage *storage);
+/* After journal_bounds(). `wanted` as in struct storage_config. */
+MUST_CHECK enum status events_open(struct storage *storage, unsigned wanted,
+                                   struct problem *problem);
 
 /* The whole record, for a scan; NULL when it is gone. */
 MUST_CHECK enum status identity_get_whole(struct storage *storage, int64_t id, struct arena *arena,
                                           struct storage_identity **ret_identity);
 MUST_CHECK enum status job_get_by_id(struct storage *storage, int64_t id, struct arena *arena,
                                      struct storage_job **ret_job);
+
+/* The columns sequence to body. */
+struct journal_row journal_row_read(struct statement *statement);
+
+/* A row was appended to the journal. */
+MUST_CHECK enum status events_note(struct storage *storage, const struct journal_row *row);
+/* Copies the partitions that there are. */
+void events_keep(const struct storage *storage, struct partitions *to,
+                 const struct partitions *from);
+/* Before the journal's rows up to `end` go: what is left begins after it. */
+MUST_CHECK enum status events_trim(struct storage *storage, uint64_t end);
 
 /* Empty their tables. */
 MUST_CHECK enum status identity_clear(struct storage *storage);

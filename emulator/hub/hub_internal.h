@@ -40,6 +40,11 @@ struct hub {
     struct list query_jobs; /* those that go on in slices */
     int64_t query_us_left;  /* of this tick's time for queries */
     struct list watchers;
+    struct list readers; /* of events */
+    struct str *groups;  /* owned, and their bytes */
+    size_t group_count;
+    uint64_t events_floor; /* rows of the journal up to here were too old at events_floor_us */
+    int64_t events_floor_us;
     int64_t generation_last;
 
     bool failed;               /* this tick: undo it */
@@ -59,7 +64,8 @@ struct hub_link {
     unsigned interests;
     size_t calls_in_flight;
     int64_t last_activity_us;
-    struct list active; /* in hub->active_links, or alone */
+    struct buf model_id; /* empty: none was announced */
+    struct list active;  /* in hub->active_links, or alone */
 };
 
 /* The one place where a failure of the machine becomes an answer: logs it, undoes the tick. */
@@ -134,6 +140,9 @@ bool hub_is_echo_member(const char *name);
 void hub_append_versioned(struct buf *out, struct str object, struct str metadata,
                           uint64_t version);
 
+/* The twin as lifecycle events show it (service reference, 8). */
+void hub_twin_lifecycle_append(struct buf *out, const struct storage_identity *twin);
+
 /* ---- link.c ---- */
 struct hub_link *hub_link_find(const struct hub *hub, int64_t id);
 /* Ends the link from the hub's side: tells the endpoint, notes it, frees it. */
@@ -156,6 +165,15 @@ void hub_device_job_append(struct buf *out, const struct storage_job *job);
 /* ---- query_job.c ---- */
 void hub_query_jobs_run(struct hub *hub);
 void hub_query_jobs_end_all(struct hub *hub, enum hub_code code, const char *why);
+
+/* ---- events.c ---- */
+/* The route that takes rows of a kind; 0: none does. */
+unsigned hub_route_of(enum hub_event event);
+/* The last row of the journal that is too old to be served. */
+enum status hub_events_floor(struct hub *hub, uint64_t *ret_sequence);
+
+/* ---- reader.c ---- */
+void hub_readers_end_all(struct hub *hub, const char *why);
 
 /* ---- journal.c ---- */
 /* Appends a row; `detail` is a JSON object's text. Failures undo the tick. */

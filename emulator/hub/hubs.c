@@ -7,6 +7,7 @@
 
 enum { HUBS_MAX = 64, SKEW_S = 300, CLOSE_GRACE_S = 600, METHODS_IN_FLIGHT = 100 };
 enum { QUERY_SLICE_US = 500, JOURNAL_MB = 1024 };
+enum { EVENTS_RETENTION_S = 24 * 3600, EVENT_READERS = 5 };
 
 struct hubs {
     struct hub *hubs[HUBS_MAX]; /* owned; the first answers to every loopback name */
@@ -21,6 +22,9 @@ struct hub_settings hub_settings_default(void)
         .methods_in_flight_max = METHODS_IN_FLIGHT,
         .query_slice_us = QUERY_SLICE_US,
         .journal_max_mb = JOURNAL_MB,
+        .routes = HUB_ROUTE_TELEMETRY,
+        .events_retention_s = EVENTS_RETENTION_S,
+        .event_readers_max = EVENT_READERS,
     };
 }
 
@@ -57,12 +61,21 @@ static bool str_duplicate(struct str s, struct str *ret_copy)
     return true;
 }
 
+static void names_destroy(struct str *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        str_destroy(&names[i]);
+    }
+    mem_free(names);
+}
+
 static void hub_destroy(struct hub *hub)
 {
     if (hub == NULL) {
         return;
     }
     if (hub->storage != NULL) {
+        hub_readers_end_all(hub, "the hub is stopping");
         hub_query_jobs_end_all(hub, HUB_SERVICE_UNAVAILABLE, "the hub is stopping");
         hub_methods_end_all(hub, HUB_SERVICE_UNAVAILABLE, "the hub is stopping");
         for (size_t at = 0;;) {
@@ -78,10 +91,8 @@ static void hub_destroy(struct hub *hub)
     map_finish(&hub->links);
     timers_finish(&hub->timers);
     buf_finish(&hub->scratch);
-    for (size_t i = 0; i < hub->host_count; i++) {
-        str_destroy(&hub->hosts[i]);
-    }
-    mem_free(hub->hosts);
+    names_destroy(hub->hosts, hub->host_count);
+    names_destroy(hub->groups, hub->group_count);
     str_destroy(&hub->name);
     str_destroy(&hub->seed);
     mem_free(hub);
@@ -96,6 +107,29 @@ void hubs_destroy(struct hubs *hubs)
         hub_destroy(hubs->hubs[i]);
     }
     mem_free(hubs);
+}
+
+/* False: no memory; what was taken goes with the hub. */
+static bool take_names(struct hub *hub, const struct hub_config *config)
+{
+    hub->hosts = mem_zalloc(sizeof(struct str) * (config->host_count + 1));
+    hub->groups = mem_zalloc(sizeof(struct str) * (config->consumer_group_count + 1));
+    if (hub->hosts == NULL || hub->groups == NULL) {
+        return false;
+    }
+    for (; hub->host_count < config->host_count; hub->host_count++) {
+        if (!str_duplicate(hub_host_bare(config->hosts[hub->host_count]),
+                           &hub->hosts[hub->host_count])) {
+            return false;
+        }
+    }
+    for (; hub->group_count < config->consumer_group_count; hub->group_count++) {
+        if (!str_duplicate(config->consumer_groups[hub->group_count],
+                           &hub->groups[hub->group_count])) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static struct hub *hub_new(struct hubs *hubs, const struct hub_config *config)
@@ -117,18 +151,11 @@ static struct hub *hub_new(struct hubs *hubs, const struct hub_config *config)
     list_init(&hub->waiting_calls);
     list_init(&hub->query_jobs);
     list_init(&hub->watchers);
+    list_init(&hub->readers);
     buf_init(&hub->scratch, HUB_SCRATCH_MAX);
-    hub->hosts = mem_zalloc(sizeof(struct str) * (config->host_count + 1));
-    if (hub->hosts == NULL || !str_duplicate(config->name, &hub->name)) {
+    if (!str_duplicate(config->name, &hub->name) || !take_names(hub, config)) {
         hub_destroy(hub);
         return NULL;
-    }
-    for (size_t i = 0; i < config->host_count; i++) {
-        if (!str_duplicate(hub_host_bare(config->hosts[i]), &hub->hosts[i])) {
-            hub_destroy(hub);
-            return NULL;
-        }
-        hub->host_count++;
     }
     return hub;
 }

@@ -318,8 +318,8 @@ static void note_identity(struct hub *hub, enum hub_event event,
                                                          : "delete",
                    module ? "ModuleIdentity" : "DeviceIdentity", (long long)identity->generation);
     CLEANUP(buf_finish) struct buf body = BUF_INIT(HUB_SCRATCH_MAX);
-    if (identity->desired_metadata.data != NULL) {
-        hub_twin_append(&body, identity);
+    if (event != HUB_EVENT_IDENTITY_UPDATED) {
+        hub_twin_lifecycle_append(&body, identity);
     }
     if (buf_status(&body) != STATUS_OK) {
         (void)hub_fail(hub, buf_status(&body), NULL);
@@ -541,8 +541,8 @@ enum hub_code hub_identity_delete(struct hub *hub, struct identity_key key,
                                   const struct hub_match *match, struct problem *problem)
 {
     CLEANUP(arena_finish) struct arena arena = ARENA_INIT(HUB_READ_ARENA_MAX);
-    struct storage_identity *identity = NULL;
-    enum hub_code code = hub_identity_get(hub, key, &arena, &identity, problem);
+    struct storage_identity *identity = NULL; /* with the twin: the event tells what went */
+    enum hub_code code = hub_twin_get(hub, key, &arena, &identity, problem);
     if (code == HUB_OK && str_starts(key.module, STR("$edge"))) {
         problem_set(problem, PROBLEM_NO_OFFSET, "module '%.*s' belongs to the hub",
                     STR_ARG(key.module));

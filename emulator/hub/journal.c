@@ -68,6 +68,8 @@ void hub_event(struct hub *hub, enum hub_event event, struct identity_key key, s
         .key = key,
         .detail = detail,
         .body = body,
+        .event = (hub_route_of(event) & hub->settings.routes) != 0,
+        .partition = hub_partition_of(hub, key.device),
     };
     uint64_t sequence = 0;
     enum status status = storage_journal_append(hub->storage, &row, &sequence);

@@ -41,6 +41,7 @@ static struct hub_link *link_new(struct identity_key key)
     link->device = str_of(names, key.device.size);
     link->module = str_of(names + key.device.size, key.module.size);
     list_init(&link->active);
+    buf_init(&link->model_id, HUB_SCRATCH_MAX);
     return link;
 }
 
@@ -91,6 +92,7 @@ static void link_over(struct hub_link *link, const char *why)
         (void)hub_fail(hub, status, NULL);
     }
     note_disconnected(link, why);
+    buf_finish(&link->model_id);
     mem_free(link);
 }
 
@@ -207,6 +209,11 @@ enum hub_code hub_link_model(struct hub_link *link, struct str model_id)
 {
     CLEANUP(arena_finish) struct arena arena = ARENA_INIT(HUB_READ_ARENA_MAX);
     struct storage_identity *identity = NULL;
+    buf_clear(&link->model_id);
+    buf_append_str(&link->model_id, model_id);
+    if (buf_status(&link->model_id) != STATUS_OK) {
+        return hub_fail(link->hub, buf_status(&link->model_id), NULL);
+    }
     const enum hub_code code =
         hub_identity_get(link->hub, hub_link_key(link), &arena, &identity, NULL);
     if (code != HUB_OK || str_equal(identity->model_id, model_id)) {

@@ -116,10 +116,14 @@ static void append_sender(struct buf *out, const struct hub_principal *principal
 }
 
 static enum status append_detail(struct buf *out, const struct hub_principal *principal,
-                                 const struct hub_message *message)
+                                 struct str model_id, const struct hub_message *message)
 {
     buf_clear(out);
     append_sender(out, principal);
+    if (model_id.size > 0) {
+        buf_append_str(out, STR(",\"modelId\":"));
+        json_append_string(out, model_id);
+    }
     enum status status =
         append_properties(out, STR("systemProperties"), message->system, message->system_count);
     if (status == STATUS_OK) {
@@ -142,7 +146,8 @@ enum hub_code hub_telemetry(struct hub *hub, struct identity_key key,
         return HUB_MESSAGE_TOO_LARGE;
     }
     struct buf *detail = &hub->scratch;
-    enum status status = append_detail(detail, principal, message);
+    enum status status = append_detail(
+        detail, principal, link == NULL ? STR_EMPTY : buf_str(&link->model_id), message);
     if (status != STATUS_OK) {
         return hub_fail(hub, status, problem);
     }

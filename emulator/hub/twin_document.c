@@ -95,9 +95,8 @@ static void append_tail(struct buf *out, const struct storage_identity *twin)
     buf_append_byte(out, '}');
 }
 
-void hub_twin_append(struct buf *out, const struct storage_identity *twin)
+static void append_sections(struct buf *out, const struct storage_identity *twin)
 {
-    append_head(out, twin);
     if (twin->tags.size > 2) {
         buf_append_str(out, STR("\"tags\":"));
         buf_append_str(out, twin->tags);
@@ -108,7 +107,27 @@ void hub_twin_append(struct buf *out, const struct storage_identity *twin)
     buf_append_str(out, STR(",\"reported\":"));
     hub_append_versioned(out, twin->reported, twin->reported_metadata, twin->reported_version);
     buf_append_byte(out, '}');
+}
+
+void hub_twin_append(struct buf *out, const struct storage_identity *twin)
+{
+    append_head(out, twin);
+    append_sections(out, twin);
     append_tail(out, twin);
+}
+
+void hub_twin_lifecycle_append(struct buf *out, const struct storage_identity *twin)
+{
+    buf_append_byte(out, '{');
+    append_string_member(out, "deviceId", twin->key.device);
+    if (twin->key.module.size > 0) {
+        append_string_member(out, "moduleId", twin->key.module);
+    }
+    buf_append_str(out, STR("\"etag\":\""));
+    hub_twin_etag_append(out, twin);
+    buf_append_format(out, "\",\"version\":%" PRIu64 ",", twin->twin_version);
+    append_sections(out, twin);
+    buf_append_byte(out, '}');
 }
 
 void hub_twin_device_append(struct buf *out, const struct storage_identity *twin)

@@ -130,6 +130,7 @@ static enum status open_storage(struct app *app, struct problem *problem)
     struct storage_config config = {
         .directory = app->options.data != NULL ? app->options.data : path,
         .sync_full = app->options.sync_full,
+        .partitions = app->options.partitions,
     };
     if (app->options.memory) {
         config.directory = NULL;
@@ -148,6 +149,8 @@ static enum status make_hub(struct app *app, struct problem *problem)
         .name = STR("hub"),
         .hosts = app->options.hostnames,
         .host_count = app->options.hostname_count,
+        .consumer_groups = app->options.consumer_groups,
+        .consumer_group_count = app->options.consumer_group_count,
         .storage = app->storage,
         .policies = app->policies,
         .random = app->random,

@@ -38,6 +38,11 @@ static const char help[] =
     "  --listen ADDR         listen there instead of 127.0.0.1 and ::1 (repeatable)\n"
     "  --control-listen ADDR the same for the control API\n"
     "\n"
+    "events, for readers of Event Hubs\n"
+    "  --events LIST         what they get: telemetry (the default), twin, lifecycle, connection\n"
+    "  --partitions N        1 to 32, when the data is new (4); later it stays what it was\n"
+    "  --consumer-groups LIST  groups besides $Default, with commas\n"
+    "\n"
     "other\n"
     "  --ready-file FILE     written, whole, once everything is up\n"
     "  --log-level LEVEL     error, warn, info (the default) or debug\n"
@@ -49,6 +54,8 @@ static const char help[] =
     "                        methods-in-flight    calls to one device at a time, 100\n"
     "                        query-slice-us       what queries may take of a tick, 500\n"
     "                        journal-max-mb       the oldest rows go above it, 1024; 0: no limit\n"
+    "                        events-retention-hours  older events are not served, 24\n"
+    "                        event-readers-max    of a partition and group, without epoch, 5\n"
     "  --check-ready         ask the running emulator's /readyz and exit 0 or 1\n"
     "  --version, --help\n";
 
@@ -91,17 +98,9 @@ static bool read_random_seed(struct options *options, const char *value)
     return str_to_u64(str_from(value), &options->random_seed);
 }
 
-static bool read_setting(struct options *options, const char *value)
+static bool set_number(struct hub_settings *settings, struct str name, uint64_t number)
 {
-    enum { SETTING_MAX = 1000000000 };
-    struct str name;
-    struct str number_text;
-    uint64_t number = 0;
-    if (!str_cut(str_from(value), '=', &name, &number_text) || !str_to_u64(number_text, &number) ||
-        number > SETTING_MAX) {
-        return false;
-    }
-    struct hub_settings *settings = &options->settings;
+    enum { HOUR_S = 3600 };
     if (str_equal(name, STR("token-skew-s"))) {
         settings->token_skew_s = (int64_t)number;
     } else if (str_equal(name, STR("token-close-grace-s"))) {
@@ -114,8 +113,62 @@ static bool read_setting(struct options *options, const char *value)
         settings->query_slice_us = (int64_t)number;
     } else if (str_equal(name, STR("journal-max-mb"))) {
         settings->journal_max_mb = (size_t)number;
+    } else if (str_equal(name, STR("events-retention-hours"))) {
+        settings->events_retention_s = (int64_t)number * HOUR_S;
+    } else if (str_equal(name, STR("event-readers-max"))) {
+        settings->event_readers_max = (size_t)number;
     } else {
         return false;
+    }
+    return true;
+}
+
+static bool read_setting(struct options *options, const char *value)
+{
+    enum { SETTING_MAX = 1000000000 };
+    struct str name;
+    struct str number_text;
+    uint64_t number = 0;
+    if (!str_cut(str_from(value), '=', &name, &number_text) || !str_to_u64(number_text, &number) ||
+        number > SETTING_MAX) {
+        return false;
+    }
+    return set_number(&options->settings, name, number);
+}
+
+static bool read_partitions(struct options *options, const char *value)
+{
+    uint64_t number = 0;
+    if (!str_to_u64(str_from(value), &number) || number < 1 || number > STORAGE_PARTITIONS_MAX) {
+        return false;
+    }
+    options->partitions = (unsigned)number;
+    return true;
+}
+
+/* What Azure lets a consumer group be called, more or less: it stands in addresses. */
+static bool good_group_name(struct str name)
+{
+    enum { GROUP_NAME_MAX = 50 };
+    for (size_t i = 0; i < name.size; i++) {
+        if (name.data[i] <= ' ' || name.data[i] == '/' || name.data[i] == 0x7f) {
+            return false;
+        }
+    }
+    return name.size > 0 && name.size <= GROUP_NAME_MAX;
+}
+
+static bool read_groups(struct options *options, const char *value)
+{
+    struct str rest = str_from(value);
+    for (bool more = true; more;) {
+        struct str name;
+        more = str_cut(rest, ',', &name, &rest);
+        name = str_trim(name);
+        if (!good_group_name(name) || options->consumer_group_count == OPTIONS_NAMES_MAX) {
+            return false;
+        }
+        options->consumer_groups[options->consumer_group_count++] = name;
     }
     return true;
 }
@@ -201,6 +254,15 @@ static bool read_others(struct options *options, const char *name, const char *v
     }
     if (strcmp(name, "--set") == 0) {
         return read_setting(options, value);
+    }
+    if (strcmp(name, "--events") == 0) {
+        return hub_routes_from_text(str_from(value), &options->settings.routes);
+    }
+    if (strcmp(name, "--partitions") == 0) {
+        return read_partitions(options, value);
+    }
+    if (strcmp(name, "--consumer-groups") == 0) {
+        return read_groups(options, value);
     }
     if (strcmp(name, "--log-level") == 0) {
         return log_level_from_text(str_from(value), &options->log_level);

@@ -37,6 +37,9 @@ struct options {
     uint64_t fleet_count; /* of a generated fleet; 0: none */
     uint64_t fleet_seed;
     bool sync_full;
+    unsigned partitions; /* of the events; 0: as the data was made with */
+    struct str consumer_groups[OPTIONS_NAMES_MAX];
+    size_t consumer_group_count;
     const char *ready_file;
     enum log_level log_level;
     struct hub_settings settings;

@@ -61,13 +61,15 @@ static void measure(const char *directory, size_t rows, size_t rows_per_tick)
     struct journal_row row = {.kind = 3,
                               .key = {.device = STR("device-0001"), .module = STR_EMPTY},
                               .detail = str_of(detail, sizeof(detail)),
-                              .body = str_of(body, sizeof(body))};
+                              .body = str_of(body, sizeof(body)),
+                              .event = true};
     size_t ticks = 0;
     const int64_t cpu = cpu_us();
     const int64_t start = clock_monotonic_us();
     for (size_t i = 0; i < rows; i++) {
         uint64_t sequence = 0;
         row.at_us = INT64_C(1700000000000000) + (int64_t)i;
+        row.partition = (unsigned)(i % storage_partitions(storage));
         require(storage_journal_append(storage, &row, &sequence), "append");
         if ((i + 1) % rows_per_tick == 0 || i + 1 == rows) {
             const int64_t before = clock_monotonic_us();
