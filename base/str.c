@@ -170,8 +170,28 @@ size_t str_utf8_size(struct str s)
     return wanted;
 }
 
+/* Eight bytes at a time: nearly every text is ASCII, and the slow walk costs more than the rest of
+ * a message together. */
+static bool all_ascii(struct str s)
+{
+    uint64_t high_bits = 0;
+    size_t i = 0;
+    for (; s.size - i >= sizeof(uint64_t); i += sizeof(uint64_t)) {
+        uint64_t word;
+        memcpy(&word, s.data + i, sizeof(word));
+        high_bits |= word;
+    }
+    for (; i < s.size; i++) {
+        high_bits |= (uint8_t)s.data[i];
+    }
+    return (high_bits & UINT64_C(0x8080808080808080)) == 0;
+}
+
 bool str_is_utf8(struct str s)
 {
+    if (all_ascii(s)) {
+        return true;
+    }
     while (s.size > 0) {
         const size_t size = str_utf8_size(s);
         if (size == 0) {

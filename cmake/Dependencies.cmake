@@ -9,3 +9,11 @@ pkg_check_modules(UV REQUIRED IMPORTED_TARGET libuv)
 pkg_check_modules(MHD REQUIRED IMPORTED_TARGET libmicrohttpd)
 pkg_check_modules(MOSQUITTO REQUIRED IMPORTED_TARGET libmosquitto)
 pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
+
+# Debian's libqpid-proton.pc names a folder that is not there, and its -dev package has no link for
+# the core engine alone; linking the whole would bring a second event loop along.
+find_path(PROTON_INCLUDE_DIR proton/engine.h REQUIRED)
+find_library(PROTON_CORE_LIBRARY NAMES qpid-proton-core libqpid-proton-core.so.10 REQUIRED)
+add_library(Proton::Core UNKNOWN IMPORTED)
+set_target_properties(Proton::Core PROPERTIES IMPORTED_LOCATION ${PROTON_CORE_LIBRARY}
+    INTERFACE_INCLUDE_DIRECTORIES ${PROTON_INCLUDE_DIR})

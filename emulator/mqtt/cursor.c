@@ -58,23 +58,6 @@ struct str cursor_binary(struct cursor *cursor, const char *what)
     return take(cursor, size, what);
 }
 
-/* Eight bytes at a time: nearly every topic is ASCII, and the slow walk costs more than the rest of
- * a PUBLISH together. */
-static bool all_ascii(struct str s)
-{
-    uint64_t high_bits = 0;
-    size_t i = 0;
-    for (; s.size - i >= sizeof(uint64_t); i += sizeof(uint64_t)) {
-        uint64_t word;
-        memcpy(&word, s.data + i, sizeof(word));
-        high_bits |= word;
-    }
-    for (; i < s.size; i++) {
-        high_bits |= (uint8_t)s.data[i];
-    }
-    return (high_bits & UINT64_C(0x8080808080808080)) == 0;
-}
-
 struct str cursor_text(struct cursor *cursor, const char *what)
 {
     const struct str text = cursor_binary(cursor, what);
@@ -82,7 +65,7 @@ struct str cursor_text(struct cursor *cursor, const char *what)
         cursor_refuse(cursor, "the %s contains the character U+0000 [MQTT-1.5.3-2]", what);
         return STR_EMPTY;
     }
-    if (!all_ascii(text) && !str_is_utf8(text)) {
+    if (!str_is_utf8(text)) {
         cursor_refuse(cursor, "the %s is not well-formed UTF-8 [MQTT-1.5.3-1]", what);
         return STR_EMPTY;
     }
