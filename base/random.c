@@ -9,8 +9,9 @@
 #include <sys/random.h>
 
 #include "base/base64.h"
+#include "base/guid.h"
 
-enum { BLOCK_SIZE = 32, COUNTER_SIZE = 8, KEY_BYTES = 32, UUID_BYTES = 16 };
+enum { BLOCK_SIZE = 32, COUNTER_SIZE = 8, KEY_BYTES = 32 };
 
 static void store_u64(uint8_t out[COUNTER_SIZE], uint64_t value)
 {
@@ -78,20 +79,9 @@ uint64_t random_u64(struct random *random)
 
 void random_uuid(struct random *random, char out[RANDOM_UUID_SIZE])
 {
-    static const char digits[] = "0123456789abcdef";
-    uint8_t bytes[UUID_BYTES];
-    random_bytes(random, bytes, sizeof(bytes));
-    bytes[6] = (uint8_t)(0x40 | (bytes[6] & 0x0f)); /* RFC 4122, 4.4: the version */
-    bytes[8] = (uint8_t)(0x80 | (bytes[8] & 0x3f)); /* and the variant */
-    char *at = out;
-    for (size_t i = 0; i < sizeof(bytes); i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10) {
-            *at++ = '-';
-        }
-        *at++ = digits[bytes[i] >> 4];
-        *at++ = digits[bytes[i] & 0xf];
-    }
-    *at = '\0';
+    static_assert(RANDOM_UUID_SIZE == GUID_TEXT_SIZE, "one text form");
+    const struct guid guid = guid_random(random);
+    guid_text(&guid, out);
 }
 
 void random_key(struct random *random, char out[RANDOM_KEY_SIZE])

@@ -73,6 +73,46 @@ static const char *const state_migrations[] = {
     " error TEXT"
     ") STRICT;"
     "CREATE UNIQUE INDEX job_key ON job(job_id, device_id, module_id);",
+
+    /* What waits for a device. locked_until_us is NULL while nobody has it; `held` says that it is
+     * locked for as long as a connection lasts, which no restart outlives. */
+    "CREATE TABLE message ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " identity INTEGER NOT NULL REFERENCES identity(id) ON DELETE CASCADE,"
+    " enqueued_us INTEGER NOT NULL,"
+    " expires_us INTEGER NOT NULL,"
+    " delivery_count INTEGER NOT NULL,"
+    " delivered INTEGER NOT NULL,"
+    " ack INTEGER NOT NULL," /* the hub's enum */
+    " locked_until_us INTEGER,"
+    " lock BLOB,"
+    " held INTEGER NOT NULL,"
+    " message_id TEXT,"
+    " properties TEXT NOT NULL,"
+    " body BLOB NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX message_queue ON message(identity);"
+    "CREATE INDEX message_locked ON message(locked_until_us) WHERE locked_until_us IS NOT NULL;"
+    "CREATE INDEX message_waiting ON message(expires_us) WHERE locked_until_us IS NULL;"
+    /* What became of messages: records that wait for a batch, and batches that wait for a service.
+     */
+    "CREATE TABLE feedback_record ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " at_us INTEGER NOT NULL,"
+    " record TEXT NOT NULL"
+    ") STRICT;"
+    "CREATE TABLE feedback_batch ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " enqueued_us INTEGER NOT NULL,"
+    " expires_us INTEGER NOT NULL,"
+    " delivery_count INTEGER NOT NULL,"
+    " locked_until_us INTEGER,"
+    " lock BLOB,"
+    " body TEXT NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX feedback_locked ON feedback_batch(locked_until_us)"
+    " WHERE locked_until_us IS NOT NULL;"
+    "CREATE INDEX feedback_waiting ON feedback_batch(expires_us) WHERE locked_until_us IS NULL;",
 };
 
 static const char *const journal_migrations[] = {

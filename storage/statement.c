@@ -19,6 +19,13 @@
     "device_id, module_id, job_id, type, status, started_us, ended_us, created_us, updated_us, "   \
     "outcome, error"
 
+/* A message and whom it waits for; the identities are looked up, never walked. */
+#define MESSAGE_COLUMNS                                                                            \
+    "m.id, m.identity, i.device_id, i.module_id, i.generation, m.enqueued_us, m.expires_us, "      \
+    "m.delivery_count, m.delivered, m.ack, m.message_id"
+#define MESSAGE_CONTENT ", m.properties, m.body"
+#define FROM_MESSAGE    " FROM message AS m CROSS JOIN identity AS i ON i.id = m.identity"
+
 /* What the census needs of a record. */
 #define STANDING_COLUMNS "module_id <> '', enabled, connected"
 
@@ -110,6 +117,81 @@ static const struct {
     [SESSION_PUT] = {DATABASE_STATE, "INSERT INTO session(identity, bytes) VALUES (?1, ?2)"
                                      " ON CONFLICT(identity) DO UPDATE SET bytes = ?2"},
     [SESSION_DELETE] = {DATABASE_STATE, "DELETE FROM session WHERE identity = ?1"},
+
+    [MESSAGE_INSERT] = {DATABASE_STATE,
+                        "INSERT INTO message(identity, enqueued_us, expires_us, delivery_count,"
+                        " delivered, ack, held, message_id, properties, body)"
+                        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8, ?9)"},
+    /* In the order of ids because the index is on `identity` alone. */
+    [MESSAGE_NEXT] = {DATABASE_STATE,
+                      "SELECT " MESSAGE_COLUMNS MESSAGE_CONTENT FROM_MESSAGE
+                      " WHERE m.identity = ?1 AND m.locked_until_us IS NULL AND +m.expires_us > ?2"
+                      " ORDER BY m.id LIMIT 1"},
+    [MESSAGE_FIND] = {DATABASE_STATE, "SELECT " MESSAGE_COLUMNS FROM_MESSAGE
+                                      " WHERE m.identity = ?1 AND m.lock = ?2"
+                                      " AND +m.locked_until_us > ?3"},
+    [MESSAGES_OF] = {DATABASE_STATE, "SELECT " MESSAGE_COLUMNS FROM_MESSAGE
+                                     " WHERE m.identity = ?1 ORDER BY m.id LIMIT ?2"},
+    [MESSAGES_LOCK_OVER] = {DATABASE_STATE,
+                            "SELECT " MESSAGE_COLUMNS FROM_MESSAGE " WHERE m.locked_until_us <= ?1"
+                            " ORDER BY m.locked_until_us, m.id LIMIT ?2"},
+    [MESSAGES_EXPIRED] = {DATABASE_STATE, "SELECT " MESSAGE_COLUMNS FROM_MESSAGE
+                                          " WHERE m.locked_until_us IS NULL AND m.expires_us <= ?1"
+                                          " ORDER BY m.expires_us, m.id LIMIT ?2"},
+    [MESSAGES_COUNT] = {DATABASE_STATE, "SELECT count(*) FROM message WHERE identity = ?1"},
+    [MESSAGES_DUE] = {DATABASE_STATE, "SELECT (SELECT min(locked_until_us) FROM message"
+                                      " WHERE locked_until_us IS NOT NULL),"
+                                      " (SELECT min(expires_us) FROM message"
+                                      " WHERE locked_until_us IS NULL)"},
+    [MESSAGE_LOCK] = {DATABASE_STATE,
+                      "UPDATE message SET lock = ?1, locked_until_us = ?2, held = ?3,"
+                      " delivered = delivered + 1 WHERE id = ?4"},
+    [MESSAGE_UNLOCK] = {DATABASE_STATE, "UPDATE message SET lock = NULL, locked_until_us = NULL,"
+                                        " held = 0, delivery_count = ?1 WHERE id = ?2"},
+    [MESSAGE_DELETE] = {DATABASE_STATE, "DELETE FROM message WHERE id = ?1"},
+    [MESSAGES_UNHOLD] = {DATABASE_STATE,
+                         "UPDATE message SET lock = NULL, locked_until_us = NULL, held = 0"
+                         " WHERE identity = ?1 AND held"},
+    [MESSAGES_UNHOLD_ALL] = {DATABASE_STATE, "UPDATE message SET lock = NULL,"
+                                             " locked_until_us = NULL, held = 0 WHERE held"},
+    [C2D_COUNT_UPDATE] = {DATABASE_STATE,
+                          "UPDATE identity SET c2d_count ="
+                          " (SELECT count(*) FROM message WHERE identity = ?1) WHERE id = ?1"},
+
+    [FEEDBACK_RECORD_INSERT] = {DATABASE_STATE,
+                                "INSERT INTO feedback_record(at_us, record) VALUES (?1, ?2)"},
+    [FEEDBACK_RECORDS] = {DATABASE_STATE, "SELECT count(*), min(at_us) FROM feedback_record"},
+    [FEEDBACK_RECORDS_OLDEST] = {DATABASE_STATE, "SELECT id, record FROM feedback_record"
+                                                 " ORDER BY id LIMIT ?1"},
+    [FEEDBACK_RECORDS_DELETE] = {DATABASE_STATE, "DELETE FROM feedback_record WHERE id <= ?1"},
+    [FEEDBACK_INSERT] = {DATABASE_STATE, "INSERT INTO feedback_batch(enqueued_us, expires_us,"
+                                         " delivery_count, body) VALUES (?1, ?2, 0, ?3)"},
+    [FEEDBACK_NEXT] = {DATABASE_STATE,
+                       "SELECT id, enqueued_us, expires_us, delivery_count, body FROM"
+                       " feedback_batch WHERE locked_until_us IS NULL AND +expires_us > ?1"
+                       " ORDER BY id LIMIT 1"},
+    [FEEDBACK_FIND] = {DATABASE_STATE,
+                       "SELECT id, enqueued_us, expires_us, delivery_count, body FROM"
+                       " feedback_batch WHERE lock = ?1 AND locked_until_us > ?2"},
+    [FEEDBACK_LOCK_OVER] = {DATABASE_STATE,
+                            "SELECT id, enqueued_us, expires_us, delivery_count, body FROM"
+                            " feedback_batch WHERE locked_until_us <= ?1 ORDER BY id LIMIT 1"},
+    [FEEDBACK_EXPIRED] = {DATABASE_STATE,
+                          "SELECT id, enqueued_us, expires_us, delivery_count, body FROM"
+                          " feedback_batch WHERE locked_until_us IS NULL AND expires_us <= ?1"
+                          " ORDER BY id LIMIT 1"},
+    [FEEDBACK_DUE] = {DATABASE_STATE, "SELECT (SELECT min(locked_until_us) FROM feedback_batch"
+                                      " WHERE locked_until_us IS NOT NULL),"
+                                      " (SELECT min(expires_us) FROM feedback_batch"
+                                      " WHERE locked_until_us IS NULL)"},
+    [FEEDBACK_LOCK] = {DATABASE_STATE, "UPDATE feedback_batch SET lock = ?1, locked_until_us = ?2"
+                                       " WHERE id = ?3"},
+    [FEEDBACK_UNLOCK] = {DATABASE_STATE, "UPDATE feedback_batch SET lock = NULL,"
+                                         " locked_until_us = NULL, delivery_count = ?1"
+                                         " WHERE id = ?2"},
+    [FEEDBACK_DELETE] = {DATABASE_STATE, "DELETE FROM feedback_batch WHERE id = ?1"},
+    [FEEDBACK_RECORDS_DELETE_ALL] = {DATABASE_STATE, "DELETE FROM feedback_record"},
+    [FEEDBACK_DELETE_ALL] = {DATABASE_STATE, "DELETE FROM feedback_batch"},
 
     [JOURNAL_APPEND] = {DATABASE_JOURNAL,
                         "INSERT INTO journal(sequence, at_us, kind, device, module, detail, body,"
@@ -315,4 +397,24 @@ struct str read_copy(struct statement *statement, struct arena *arena, bool *fai
         *failed = *failed || s.data == NULL;
     }
     return s;
+}
+
+enum status read_earliest(struct statement *statement, int64_t *ret_time_us)
+{
+    bool row = false;
+    const enum status status = statement_next(statement, &row);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    int64_t earliest_us = INT64_MAX;
+    const int columns = sqlite3_column_count(statement->raw);
+    for (int i = 0; i < columns; i++) {
+        const bool none = read_null(statement);
+        const int64_t time_us = read_i64(statement);
+        if (!none && time_us < earliest_us) {
+            earliest_us = time_us;
+        }
+    }
+    *ret_time_us = earliest_us;
+    return STATUS_OK;
 }

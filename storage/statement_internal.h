@@ -70,6 +70,37 @@ enum statement_name {
     SESSION_PUT,
     SESSION_DELETE,
 
+    MESSAGE_INSERT,
+    MESSAGE_NEXT,
+    MESSAGE_FIND,
+    MESSAGES_OF,
+    MESSAGES_LOCK_OVER,
+    MESSAGES_EXPIRED,
+    MESSAGES_COUNT,
+    MESSAGES_DUE,
+    MESSAGE_LOCK,
+    MESSAGE_UNLOCK,
+    MESSAGE_DELETE,
+    MESSAGES_UNHOLD,
+    MESSAGES_UNHOLD_ALL,
+    C2D_COUNT_UPDATE,
+
+    FEEDBACK_RECORD_INSERT,
+    FEEDBACK_RECORDS,
+    FEEDBACK_RECORDS_OLDEST,
+    FEEDBACK_RECORDS_DELETE,
+    FEEDBACK_INSERT,
+    FEEDBACK_NEXT,
+    FEEDBACK_FIND,
+    FEEDBACK_LOCK_OVER,
+    FEEDBACK_EXPIRED,
+    FEEDBACK_DUE,
+    FEEDBACK_LOCK,
+    FEEDBACK_UNLOCK,
+    FEEDBACK_DELETE,
+    FEEDBACK_RECORDS_DELETE_ALL,
+    FEEDBACK_DELETE_ALL,
+
     JOURNAL_APPEND,
     JOURNAL_READ,
     JOURNAL_TRIM,
@@ -132,6 +163,9 @@ struct cell {
     struct str text; /* data NULL when it is no text */
 };
 struct cell read_cell(struct statement *statement);
+/* The one row of a statement that gives times, each of which may be NULL: the earliest, INT64_MAX
+ * when all are. */
+MUST_CHECK enum status read_earliest(struct statement *statement, int64_t *ret_time_us);
 /* As read_str(), copied; *failed becomes true when the arena refuses. */
 struct str read_copy(struct statement *statement, struct arena *arena, bool *failed);
 

@@ -435,5 +435,8 @@ enum status storage_clear(struct storage *storage)
     if (status == STATUS_OK) {
         status = job_clear(storage);
     }
+    if (status == STATUS_OK) {
+        status = feedback_clear(storage);
+    }
     return status == STATUS_OK ? journal_clear(storage) : status;
 }

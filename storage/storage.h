@@ -21,6 +21,7 @@
 #include "base/arena.h"
 #include "base/attr.h"
 #include "base/buf.h"
+#include "base/guid.h"
 #include "base/status.h"
 #include "base/str.h"
 
@@ -189,6 +190,112 @@ MUST_CHECK enum status storage_session_get(struct storage *storage, int64_t id, 
                                            struct str *ret_session);
 MUST_CHECK enum status storage_session_put(struct storage *storage, int64_t id, struct str session);
 MUST_CHECK enum status storage_session_delete(struct storage *storage, int64_t id);
+
+/* ---- messages that wait for a device or module; they go with its record ---- */
+
+struct storage_message {
+    int64_t id;              /* grows in the order of insertion, never reused */
+    int64_t identity;        /* the record that it waits for */
+    struct identity_key key; /* of that record, and its generation; not looked at on insert */
+    int64_t generation;
+    int64_t enqueued_us, expires_us;
+    uint32_t delivery_count;
+    uint32_t delivered;    /* how often it was locked */
+    uint32_t ack;          /* the hub's enum */
+    struct str message_id; /* data NULL: none */
+    struct str properties; /* text that the hub understands; read by storage_message_next() only */
+    struct str body;       /* the same */
+};
+
+/* Sets the id. This and the other writes here bring c2d_count of the identity up to date. */
+MUST_CHECK enum status storage_message_insert(struct storage *storage,
+                                              struct storage_message *message);
+MUST_CHECK enum status storage_messages_count(struct storage *storage, int64_t identity,
+                                              size_t *ret_count);
+
+/* The oldest that is not locked and expires after `now_us`; NULL: there is none. */
+MUST_CHECK enum status storage_message_next(struct storage *storage, int64_t identity,
+                                            int64_t now_us, struct arena *arena,
+                                            struct storage_message **ret_message);
+
+/* A lock lasts until `until_us`; one that is held until storage_messages_unhold(), too. */
+struct storage_lock {
+    struct guid token;
+    int64_t until_us;
+    bool held;
+};
+MUST_CHECK enum status storage_message_lock(struct storage *storage, int64_t id,
+                                            const struct storage_lock *lock);
+/* The one whose lock has this token and lasts beyond `now_us`; NULL: there is none. */
+MUST_CHECK enum status storage_message_find(struct storage *storage, int64_t identity,
+                                            const struct guid *token, int64_t now_us,
+                                            struct arena *arena,
+                                            struct storage_message **ret_message);
+MUST_CHECK enum status storage_message_unlock(struct storage *storage, int64_t id,
+                                              uint32_t delivery_count);
+MUST_CHECK enum status storage_message_delete(struct storage *storage,
+                                              const struct storage_message *message);
+/* Ends the locks that are held; of all records when `identity` is 0. */
+MUST_CHECK enum status storage_messages_unhold(struct storage *storage, int64_t identity);
+
+/* Several at once: all that wait for a record; those whose lock is over; those that are not locked
+ * and have expired. At most `limit`, oldest first, an array in arena. */
+enum storage_messages { STORAGE_MESSAGES_OF, STORAGE_MESSAGES_LOCK_OVER, STORAGE_MESSAGES_EXPIRED };
+struct storage_messages_filter {
+    enum storage_messages which;
+    int64_t value; /* the identity, or now_us */
+    size_t limit;
+};
+MUST_CHECK enum status storage_messages_list(struct storage *storage,
+                                             const struct storage_messages_filter *filter,
+                                             struct arena *arena,
+                                             struct storage_message ***ret_messages,
+                                             size_t *ret_count);
+/* When the next lock is over or the next message expires; INT64_MAX: never. */
+MUST_CHECK enum status storage_messages_due(struct storage *storage, int64_t *ret_due_us);
+
+/* ---- feedback: records, JSON objects, that wait to be put into a batch; batches, JSON arrays ----
+ */
+
+MUST_CHECK enum status storage_feedback_note(struct storage *storage, int64_t at_us,
+                                             struct str record);
+/* How many wait, and since when the first does (INT64_MAX when none does). */
+MUST_CHECK enum status storage_feedback_noted(struct storage *storage, size_t *ret_count,
+                                              int64_t *ret_first_us);
+/* Makes a batch of the oldest records, at most `limit`; *ret_count: how many. 0: none was made. */
+MUST_CHECK enum status storage_feedback_gather(struct storage *storage, size_t limit,
+                                               int64_t enqueued_us, int64_t expires_us,
+                                               size_t *ret_count);
+
+struct storage_feedback {
+    int64_t id; /* grows in the order in which batches are made, never reused */
+    int64_t enqueued_us, expires_us;
+    uint32_t delivery_count;
+    struct str body;
+};
+
+/* Each gives one batch or NULL. The oldest that is not locked and expires after `now_us`; ... */
+MUST_CHECK enum status storage_feedback_next(struct storage *storage, int64_t now_us,
+                                             struct arena *arena,
+                                             struct storage_feedback **ret_feedback);
+/* ... the one whose lock has this token and lasts beyond `now_us`; ... */
+MUST_CHECK enum status storage_feedback_find(struct storage *storage, const struct guid *token,
+                                             int64_t now_us, struct arena *arena,
+                                             struct storage_feedback **ret_feedback);
+/* ... the oldest whose lock is over; the oldest that is not locked and has expired. */
+MUST_CHECK enum status storage_feedback_lock_over(struct storage *storage, int64_t now_us,
+                                                  struct arena *arena,
+                                                  struct storage_feedback **ret_feedback);
+MUST_CHECK enum status storage_feedback_expired(struct storage *storage, int64_t now_us,
+                                                struct arena *arena,
+                                                struct storage_feedback **ret_feedback);
+MUST_CHECK enum status storage_feedback_lock(struct storage *storage, int64_t id,
+                                             const struct guid *token, int64_t until_us);
+MUST_CHECK enum status storage_feedback_unlock(struct storage *storage, int64_t id,
+                                               uint32_t delivery_count);
+MUST_CHECK enum status storage_feedback_delete(struct storage *storage, int64_t id);
+/* When the next lock is over or the next batch expires; INT64_MAX: never. */
+MUST_CHECK enum status storage_feedback_due(struct storage *storage, int64_t *ret_due_us);
 
 /* ---- how the service shows what is a number here, in documents and to queries ---- */
 

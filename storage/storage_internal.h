@@ -89,6 +89,7 @@ MUST_CHECK enum status events_trim(struct storage *storage, uint64_t end);
 /* Empty their tables. */
 MUST_CHECK enum status identity_clear(struct storage *storage);
 MUST_CHECK enum status job_clear(struct storage *storage);
+MUST_CHECK enum status feedback_clear(struct storage *storage);
 MUST_CHECK enum status journal_clear(struct storage *storage);
 
 #endif

@@ -20,6 +20,8 @@
     X(401002, UNAUTHORIZED_ACCESS, "IotHubUnauthorizedAccess")                                     \
     X(401003, UNAUTHORIZED, "IotHubUnauthorized")                                                  \
     X(401100, SYSTEM_MODULE_MODIFY, "SystemModuleModifyUnauthorizedAccess")                        \
+    X(403004, DEVICE_MAXIMUM_QUEUE_DEPTH_EXCEEDED, "DeviceMaximumQueueDepthExceeded")              \
+    X(403009, INVALID_MESSAGE_EXPIRY_TIME, "InvalidMessageExpiryTime")                             \
     X(403012, DEVICE_DISABLED, "DeviceDisabled")                                                   \
     X(403800, TOO_MANY_METHODS, "DeviceMaximumInflightMethodExceeded")                             \
     X(404000, GENERIC_NOT_FOUND, "GenericNotFound")                                                \
@@ -30,6 +32,7 @@
     X(409001, DEVICE_ALREADY_EXISTS, "DeviceAlreadyExists")                                        \
     X(409301, MODULE_ALREADY_EXISTS, "ModuleAlreadyExistsOnDevice")                                \
     X(412001, PRECONDITION_FAILED, "PreconditionFailed")                                           \
+    X(412002, DEVICE_MESSAGE_LOCK_LOST, "DeviceMessageLockLost")                                   \
     X(413000, REQUEST_TOO_LARGE, "GenericRequestEntityTooLarge")                                   \
     X(413001, MESSAGE_TOO_LARGE, "MessageTooLarge")                                                \
     X(413002, TOO_MANY_DEVICES, "TooManyDevices")                                                  \

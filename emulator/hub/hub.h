@@ -59,6 +59,16 @@ struct hub_settings {
     unsigned routes;              /* of enum hub_route: HUB_ROUTE_TELEMETRY */
     int64_t events_retention_s;   /* older events are not served any more: 86400 */
     size_t event_readers_max;     /* of a partition in one consumer group, without epoch: 5 */
+
+    /* Cloud-to-device messages and their feedback (service reference, 5). */
+    int64_t c2d_ttl_s;                /* of messages that bring no expiry: 3600 */
+    int64_t c2d_lock_s;               /* a message that nobody settles comes back after it: 60 */
+    uint32_t c2d_deliveries_max;      /* so often given back, a message is dropped: 10 */
+    bool c2d_lock_end_counts;         /* a lock that ran out counts as given back: false */
+    int64_t feedback_window_ms;       /* a batch is closed this long after its first record: 1000 */
+    int64_t feedback_ttl_s;           /* of a batch: 3600 */
+    int64_t feedback_lock_s;          /* as c2d_lock_s: 60 */
+    uint32_t feedback_deliveries_max; /* as c2d_deliveries_max: 10 */
 };
 
 /* Which rows of the journal are events of the built-in endpoint (service reference, 8). */
@@ -288,6 +298,13 @@ struct hub_link_ops {
     /* A method call; `payload` is JSON text, empty for none. False: no subscription takes this
      * name. */
     bool (*method)(void *ctx, uint64_t request_id, struct str name, struct str payload);
+    /* Cloud-to-device messages may wait: fetch them with hub_c2d_receive() (c2d.h), now or later.
+     * Comes from inside any call that makes one available, hub_c2d_settle() by this very client
+     * included. May be NULL for a client that never has HUB_INTEREST_C2D. */
+    void (*c2d)(void *ctx);
+    /* What the client received stays locked until its link ends (MQTT, which has no way to give a
+     * message back), and not for the lock's time. */
+    bool c2d_held;
     /* The link is over (taken over, disabled, deleted, reset): close the connection. The link is
      * already gone; do not call hub_link_close(). */
     void (*close)(void *ctx, enum hub_code code, const char *why);
@@ -303,7 +320,7 @@ int64_t hub_link_id(const struct hub_link *link);
 struct identity_key hub_link_key(const struct hub_link *link);
 
 /* What the client listens to; deliveries happen only with the interest on. */
-enum hub_interest { HUB_INTEREST_DESIRED = 1, HUB_INTEREST_METHODS = 2 };
+enum hub_interest { HUB_INTEREST_DESIRED = 1, HUB_INTEREST_METHODS = 2, HUB_INTEREST_C2D = 4 };
 void hub_link_interests(struct hub_link *link, unsigned interests);
 
 /* A persistent session's bytes (the endpoint's own form). *ret_session.data NULL: none stored. */
@@ -421,7 +438,12 @@ void hub_query_cancel(struct hub_query_job *job); /* takes NULL */
     X(IDENTITY_CREATED, "identityCreated")                                                         \
     X(IDENTITY_UPDATED, "identityUpdated")                                                         \
     X(IDENTITY_DELETED, "identityDeleted")                                                         \
-    X(SUBSCRIBED, "subscribed")
+    X(SUBSCRIBED, "subscribed")                                                                    \
+    X(C2D_ENQUEUED, "c2dEnqueued")                                                                 \
+    X(C2D_DELIVERED, "c2dDelivered")                                                               \
+    X(C2D_SETTLED, "c2dSettled") /* or expired, or purged: its outcome says */                     \
+    X(FEEDBACK_ENQUEUED, "feedbackEnqueued")                                                       \
+    X(FEEDBACK_SETTLED, "feedbackSettled")
 
 #define HUB_EVENT_ENUM(name, text) HUB_EVENT_##name,
 enum hub_event { HUB_EVENTS(HUB_EVENT_ENUM) HUB_EVENT_COUNT };

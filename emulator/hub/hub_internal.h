@@ -5,6 +5,7 @@
 /* What the files of hub/ share. Nobody outside includes this. */
 #include "base/buf.h"
 #include "base/map.h"
+#include "hub/c2d.h"
 #include "hub/hub.h"
 
 enum {
@@ -45,6 +46,9 @@ struct hub {
     size_t group_count;
     uint64_t events_floor; /* rows of the journal up to here were too old at events_floor_us */
     int64_t events_floor_us;
+    struct timer c2d_timer; /* the next lock, expiry or feedback window that ends */
+    int64_t c2d_due_us;     /* of the timer; INT64_MAX: it does not run */
+    struct list feedback_watchers;
     int64_t generation_last;
 
     bool failed;               /* this tick: undo it */
@@ -63,6 +67,7 @@ struct hub_link {
     void *ctx;
     unsigned interests;
     size_t calls_in_flight;
+    bool received_c2d; /* it may have messages that nobody else can get */
     int64_t last_activity_us;
     struct buf model_id; /* empty: none was announced */
     struct list active;  /* in hub->active_links, or alone */
@@ -157,6 +162,47 @@ void hub_methods_try(struct hub_link *link); /* the device is there now */
 void hub_methods_link_gone(struct hub_link *link);
 void hub_methods_end_all(struct hub *hub, enum hub_code code, const char *why);
 void hub_calls_finish(struct hub *hub);
+
+/* ---- telemetry.c ---- */
+/* Appends `,"systemProperties":{...},"properties":{...}`, without those of which there are none. */
+enum status hub_message_properties_append(struct buf *out, const struct hub_message *message);
+
+/* ---- c2d.c ---- */
+void hub_c2d_nudge(struct hub_link *link); /* messages may wait for it */
+/* Ends *detail, which begins with its brace, and writes the row. */
+void hub_c2d_event(struct hub *hub, enum hub_event event, struct identity_key key,
+                   struct buf *detail, struct str body);
+
+/* ---- c2d_text.c ---- */
+/* What is stored of a message besides its body. */
+enum status hub_c2d_text_append(struct buf *out, const struct hub_message *message);
+/* And back, in the arena; the body is not touched. */
+enum status hub_c2d_text_read(struct str text, struct arena *arena, struct hub_message *message);
+
+/* ---- c2d_settle.c ---- */
+enum hub_outcome {
+    HUB_OUTCOME_COMPLETED,
+    HUB_OUTCOME_REJECTED,
+    HUB_OUTCOME_EXPIRED,
+    HUB_OUTCOME_DELIVERY_COUNT_EXCEEDED,
+    HUB_OUTCOME_PURGED,
+    HUB_OUTCOME_ABANDONED, /* from here on it stays in the queue */
+    HUB_OUTCOME_RELEASED,
+    HUB_OUTCOME_LOCK_OVER,
+};
+void hub_c2d_link_gone(struct hub_link *link);     /* gives back what it received */
+enum status hub_c2d_start(struct hub *hub);        /* locks of links of another process are over */
+void hub_c2d_due(struct hub *hub, int64_t due_us); /* a lock, an expiry or a window ends then */
+void hub_c2d_undone(struct hub *hub); /* the tick was; what it did is to be done again */
+
+/* ---- feedback.c ---- */
+/* Tells the sender of `message`, if it wants to know, once the batch is full or its window over. */
+enum status hub_feedback_note(struct hub *hub, const struct storage_message *message,
+                              enum hub_outcome outcome);
+/* Closes the batch whose window is over, ends locks, drops what has expired. */
+enum status hub_feedback_run(struct hub *hub);
+/* When there is something to run for; INT64_MAX: never. */
+enum status hub_feedback_next_due(struct hub *hub, int64_t *ret_due_us);
 
 /* ---- device_job.c ---- */
 /* What a job did on one device, as a query shows it (query language reference, 2.4). */

@@ -8,6 +8,7 @@
 enum { HUBS_MAX = 64, SKEW_S = 300, CLOSE_GRACE_S = 600, METHODS_IN_FLIGHT = 100 };
 enum { QUERY_SLICE_US = 500, JOURNAL_MB = 1024 };
 enum { EVENTS_RETENTION_S = 24 * 3600, EVENT_READERS = 5 };
+enum { C2D_TTL_S = 3600, C2D_LOCK_S = 60, C2D_DELIVERIES = 10, FEEDBACK_WINDOW_MS = 1000 };
 
 struct hubs {
     struct hub *hubs[HUBS_MAX]; /* owned; the first answers to every loopback name */
@@ -25,6 +26,13 @@ struct hub_settings hub_settings_default(void)
         .routes = HUB_ROUTE_TELEMETRY,
         .events_retention_s = EVENTS_RETENTION_S,
         .event_readers_max = EVENT_READERS,
+        .c2d_ttl_s = C2D_TTL_S,
+        .c2d_lock_s = C2D_LOCK_S,
+        .c2d_deliveries_max = C2D_DELIVERIES,
+        .feedback_window_ms = FEEDBACK_WINDOW_MS,
+        .feedback_ttl_s = C2D_TTL_S,
+        .feedback_lock_s = C2D_LOCK_S,
+        .feedback_deliveries_max = C2D_DELIVERIES,
     };
 }
 
@@ -152,6 +160,8 @@ static struct hub *hub_new(struct hubs *hubs, const struct hub_config *config)
     list_init(&hub->query_jobs);
     list_init(&hub->watchers);
     list_init(&hub->readers);
+    list_init(&hub->feedback_watchers);
+    hub->c2d_due_us = INT64_MAX;
     buf_init(&hub->scratch, HUB_SCRATCH_MAX);
     if (!str_duplicate(config->name, &hub->name) || !take_names(hub, config)) {
         hub_destroy(hub);
@@ -171,7 +181,10 @@ enum status hubs_add(struct hubs *hubs, const struct hub_config *config, struct 
         return STATUS_NO_MEMORY;
     }
     hub->storage = config->storage;
-    const enum status status = storage_connections_clear(hub->storage, hub_now_us(hub));
+    enum status status = storage_connections_clear(hub->storage, hub_now_us(hub));
+    if (status == STATUS_OK) {
+        status = hub_c2d_start(hub);
+    }
     if (status != STATUS_OK) {
         hub_destroy(hub);
         return status;
@@ -271,6 +284,7 @@ bool hub_commit(struct hub *hub)
         storage_rollback(hub->storage);
         hub->failed = false;
         hub->journal_grew = false;
+        hub_c2d_undone(hub);
         return false;
     }
     hub->figures.commits++;

@@ -83,6 +83,7 @@ static void link_over(struct hub_link *link, const char *why)
 {
     struct hub *hub = link->hub;
     hub_methods_link_gone(link);
+    hub_c2d_link_gone(link);
     if (!list_empty(&link->active)) {
         flush_one(link);
     }
@@ -177,9 +178,13 @@ void hub_link_show_activity(const struct hub *hub, struct storage_identity *iden
 void hub_link_interests(struct hub_link *link, unsigned interests)
 {
     const bool methods_new = (interests & ~link->interests & HUB_INTEREST_METHODS) != 0;
+    const bool c2d_new = (interests & ~link->interests & HUB_INTEREST_C2D) != 0;
     link->interests = interests;
     if (methods_new) {
         hub_methods_try(link);
+    }
+    if (c2d_new) {
+        hub_c2d_nudge(link);
     }
 }
 

@@ -115,6 +115,15 @@ static void append_sender(struct buf *out, const struct hub_principal *principal
     buf_append_byte(out, '"');
 }
 
+enum status hub_message_properties_append(struct buf *out, const struct hub_message *message)
+{
+    const enum status status =
+        append_properties(out, STR("systemProperties"), message->system, message->system_count);
+    return status == STATUS_OK ? append_properties(out, STR("properties"), message->application,
+                                                   message->application_count)
+                               : status;
+}
+
 static enum status append_detail(struct buf *out, const struct hub_principal *principal,
                                  struct str model_id, const struct hub_message *message)
 {
@@ -124,12 +133,7 @@ static enum status append_detail(struct buf *out, const struct hub_principal *pr
         buf_append_str(out, STR(",\"modelId\":"));
         json_append_string(out, model_id);
     }
-    enum status status =
-        append_properties(out, STR("systemProperties"), message->system, message->system_count);
-    if (status == STATUS_OK) {
-        status = append_properties(out, STR("properties"), message->application,
-                                   message->application_count);
-    }
+    const enum status status = hub_message_properties_append(out, message);
     buf_append_byte(out, '}');
     return status == STATUS_OK ? buf_status(out) : status;
 }

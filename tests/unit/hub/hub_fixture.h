@@ -126,6 +126,7 @@ struct fake_client {
     char method[64];
     char payload[256];
     bool takes_methods;
+    unsigned c2d_count;
     enum hub_code closed_code;
     unsigned closed_count;
 };
@@ -159,6 +160,11 @@ static inline bool fake_method(void *ctx, uint64_t request_id, struct str name, 
     return true;
 }
 
+static inline void fake_c2d(void *ctx)
+{
+    ((struct fake_client *)ctx)->c2d_count++;
+}
+
 static inline void fake_close(void *ctx, enum hub_code code, const char *why)
 {
     struct fake_client *client = ctx;
@@ -168,11 +174,9 @@ static inline void fake_close(void *ctx, enum hub_code code, const char *why)
     client->closed_count++;
 }
 
-static inline void fake_connect(struct fixture *fixture, struct identity_key key,
-                                struct fake_client *client)
+static inline void fake_connect_with(struct fixture *fixture, struct identity_key key,
+                                     const struct hub_link_ops *ops, struct fake_client *client)
 {
-    static const struct hub_link_ops ops = {
-        .protocol = "test", .desired = fake_desired, .method = fake_method, .close = fake_close};
     struct storage_identity *identity = NULL;
     assert_int_equal(hub_identity_get(fixture->hub, key, &fixture->arena, &identity, NULL), HUB_OK);
     const struct hub_principal principal = {.id = identity->id,
@@ -180,8 +184,19 @@ static inline void fake_connect(struct fixture *fixture, struct identity_key key
                                             .method = HUB_AUTH_DEVICE_KEY,
                                             .expires_us = INT64_MAX};
     *client = (struct fake_client){.takes_methods = true};
-    assert_int_equal(hub_link_open(fixture->hub, key, &principal, &ops, client, &client->link),
+    assert_int_equal(hub_link_open(fixture->hub, key, &principal, ops, client, &client->link),
                      HUB_OK);
+}
+
+static inline void fake_connect(struct fixture *fixture, struct identity_key key,
+                                struct fake_client *client)
+{
+    static const struct hub_link_ops ops = {.protocol = "test",
+                                            .desired = fake_desired,
+                                            .method = fake_method,
+                                            .c2d = fake_c2d,
+                                            .close = fake_close};
+    fake_connect_with(fixture, key, &ops, client);
 }
 
 #endif

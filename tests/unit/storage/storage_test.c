@@ -279,9 +279,9 @@ static void a_later_version_is_refused(void **state)
     (void)state;
     struct place place = place_make();
     storage_close(open_storage(place.directory));
-    place_run_sql(&place, "state.db", "PRAGMA user_version = 3");
+    place_run_sql(&place, "state.db", "PRAGMA user_version = 4");
     expect_refused(place.directory, STATUS_CORRUPT, "later version");
-    place_run_sql(&place, "state.db", "PRAGMA user_version = 2");
+    place_run_sql(&place, "state.db", "PRAGMA user_version = 3");
     storage_close(open_storage(place.directory));
     place_remove(&place);
 }
@@ -294,11 +294,16 @@ static void an_earlier_version_is_brought_up_to_date(void **state)
     insert(storage, "d1", "");
     commit(storage);
     storage_close(storage);
-    place_run_sql(&place, "state.db", "DROP TABLE job; PRAGMA user_version = 1");
+    place_run_sql(&place, "state.db",
+                  "DROP TABLE job; DROP TABLE message; DROP TABLE feedback_record;"
+                  "DROP TABLE feedback_batch; PRAGMA user_version = 1");
     storage = open_storage(place.directory);
     assert_int_equal(counts(storage).devices, 1);
     struct storage_job job = {.key = key_of("d1", ""), .job = STR("j1")};
     assert_int_equal(storage_job_insert(storage, &job), STATUS_OK);
+    struct storage_message message = {.identity = 1};
+    assert_int_equal(storage_message_insert(storage, &message), STATUS_OK);
+    assert_int_equal(storage_feedback_note(storage, 1, STR("{}")), STATUS_OK);
     storage_close(storage);
     place_remove(&place);
 }
