@@ -70,14 +70,14 @@ static bool goes_on_below(struct str resource, struct str path)
     return covers(path, resource) && !str_starts(str_skip(resource, path.size), STR("/modules/"));
 }
 
-/* Does the token's resource cover `path` ("/devices/d1")? `longer_too` also takes a resource that
- * goes on below the path. */
-static bool resource_covers(const struct hub *hub, const struct sas_token *token, struct str path,
-                            bool longer_too, struct problem *problem)
+/* The path of what the token is for, without a slash at its end; it and the host are in `decoded`.
+ */
+static struct str resource_path(const struct sas_token *token, struct buf *decoded,
+                                struct str *ret_host)
 {
-    CLEANUP(buf_finish) struct buf decoded = BUF_INIT(RESOURCE_SIZE_MAX);
-    url_decode_append(&decoded, token->resource);
-    struct str resource = buf_str(&decoded);
+    buf_clear(decoded);
+    url_decode_append(decoded, token->resource);
+    struct str resource = buf_str(decoded);
     for (size_t i = 0; i + 2 < resource.size; i++) {
         if (str_starts(str_skip(resource, i), STR("://"))) {
             resource = str_skip(resource, i + 3);
@@ -85,9 +85,18 @@ static bool resource_covers(const struct hub *hub, const struct sas_token *token
         }
     }
     const size_t slash = str_find(resource, '/');
-    const struct str host = slash == SIZE_MAX ? resource : str_of(resource.data, slash);
-    const struct str rest =
-        slash == SIZE_MAX ? STR_EMPTY : without_trailing_slashes(str_skip(resource, slash));
+    *ret_host = slash == SIZE_MAX ? resource : str_of(resource.data, slash);
+    return slash == SIZE_MAX ? STR_EMPTY : without_trailing_slashes(str_skip(resource, slash));
+}
+
+/* Does the token's resource cover `path` ("/devices/d1")? `longer_too` also takes a resource that
+ * goes on below the path. */
+static bool resource_covers(const struct hub *hub, const struct sas_token *token, struct str path,
+                            bool longer_too, struct problem *problem)
+{
+    CLEANUP(buf_finish) struct buf decoded = BUF_INIT(RESOURCE_SIZE_MAX);
+    struct str host;
+    const struct str rest = resource_path(token, &decoded, &host);
     if (!hub_answers_to(hub, host)) {
         problem_set(problem, PROBLEM_NO_OFFSET,
                     "the token is for the host '%.*s' (its sr), which this hub does not answer to",
@@ -101,6 +110,51 @@ static bool resource_covers(const struct hub *hub, const struct sas_token *token
                 "the token is for '%.*s' (its sr), but what is asked for is '%.*s'", STR_ARG(rest),
                 STR_ARG(path));
     return false;
+}
+
+/* The expiry on the hub's scale. */
+static int64_t expiry_us(const struct sas_token *token)
+{
+    const int64_t latest_s = INT64_MAX / CLOCK_SECOND;
+    return token->expiry_s >= latest_s ? INT64_MAX : token->expiry_s * CLOCK_SECOND;
+}
+
+/* "/devices/{d}", "/devices/{d}/modules/{m}", and whatever goes on below them. */
+static struct identity_key key_in(struct str resource)
+{
+    struct identity_key key = {.device = STR_EMPTY, .module = STR_EMPTY};
+    struct str segment;
+    struct str rest;
+    if (!str_starts(resource, STR("/devices/"))) {
+        return key;
+    }
+    (void)str_cut(str_skip(resource, sizeof("/devices/") - 1), '/', &key.device, &rest);
+    if (str_cut(rest, '/', &segment, &rest) && str_equal(segment, STR("modules"))) {
+        (void)str_cut(rest, '/', &key.module, &rest);
+    }
+    return key;
+}
+
+enum hub_code hub_token_read(struct str text, struct buf *decoded, struct hub_token *ret_token,
+                             struct problem *problem)
+{
+    struct sas_token token;
+    struct str host;
+    if (sas_parse(text, &token, problem) != STATUS_OK) {
+        return HUB_UNAUTHORIZED_ACCESS;
+    }
+    const struct str resource = resource_path(&token, decoded, &host);
+    if (buf_status(decoded) != STATUS_OK) {
+        problem_set(problem, PROBLEM_NO_OFFSET, "the token's resource (sr) is too long");
+        return HUB_UNAUTHORIZED_ACCESS;
+    }
+    *ret_token = (struct hub_token){
+        .resource = resource,
+        .key = key_in(resource),
+        .policy = token.policy,
+        .expires_us = expiry_us(&token),
+    };
+    return HUB_OK;
 }
 
 static bool still_valid(const struct hub *hub, const struct sas_token *token,
@@ -232,8 +286,7 @@ static enum hub_code check_token(struct hub *hub, const struct hub_credentials *
     principal->method = by_policy                      ? HUB_AUTH_POLICY
                         : credentials->key.module.size ? HUB_AUTH_MODULE_KEY
                                                        : HUB_AUTH_DEVICE_KEY;
-    const int64_t latest_s = INT64_MAX / CLOCK_SECOND;
-    principal->expires_us = token.expiry_s >= latest_s ? INT64_MAX : token.expiry_s * CLOCK_SECOND;
+    principal->expires_us = expiry_us(&token);
     return HUB_OK;
 }
 

@@ -21,15 +21,18 @@
     X(401003, UNAUTHORIZED, "IotHubUnauthorized")                                                  \
     X(401100, SYSTEM_MODULE_MODIFY, "SystemModuleModifyUnauthorizedAccess")                        \
     X(403004, DEVICE_MAXIMUM_QUEUE_DEPTH_EXCEEDED, "DeviceMaximumQueueDepthExceeded")              \
+    X(403005, MAX_CBS_TOKEN_EXCEEDED, "IotHubMaxCbsTokenExceeded")                                 \
     X(403009, INVALID_MESSAGE_EXPIRY_TIME, "InvalidMessageExpiryTime")                             \
     X(403012, DEVICE_DISABLED, "DeviceDisabled")                                                   \
     X(403800, TOO_MANY_METHODS, "DeviceMaximumInflightMethodExceeded")                             \
     X(404000, GENERIC_NOT_FOUND, "GenericNotFound")                                                \
     X(404001, DEVICE_NOT_FOUND, "DeviceNotFound")                                                  \
+    X(404006, AMQP_ADDRESS_NOT_FOUND, "AmqpAddressNotFound")                                       \
     X(404010, MODULE_NOT_FOUND, "ModuleNotFound")                                                  \
     X(404103, DEVICE_NOT_ONLINE, "DeviceNotOnline")                                                \
     X(405000, METHOD_NOT_ALLOWED, "GenericMethodNotAllowed")                                       \
     X(409001, DEVICE_ALREADY_EXISTS, "DeviceAlreadyExists")                                        \
+    X(409002, LINK_CREATION_CONFLICT, "LinkCreationConflict")                                      \
     X(409301, MODULE_ALREADY_EXISTS, "ModuleAlreadyExistsOnDevice")                                \
     X(412001, PRECONDITION_FAILED, "PreconditionFailed")                                           \
     X(412002, DEVICE_MESSAGE_LOCK_LOST, "DeviceMessageLockLost")                                   \

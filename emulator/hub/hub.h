@@ -186,6 +186,19 @@ MUST_CHECK enum hub_code hub_authenticate(struct hub *hub,
                                           struct hub_principal *ret_principal,
                                           struct problem *problem);
 
+/* What a token says of itself, nothing of it checked: for protocols in which tokens come before
+ * what they are for. */
+struct hub_token {
+    struct str resource; /* the path it is for, "/devices/d1", decoded; empty: the whole hub */
+    struct identity_key
+        key;            /* the device or module in it; the device is empty when there is none */
+    struct str policy;  /* as it stands in the token; empty: signed by the identity's key */
+    int64_t expires_us; /* INT64_MAX: beyond all dates */
+};
+/* HUB_UNAUTHORIZED_ACCESS when it is no token. What is decoded goes into `decoded`. */
+MUST_CHECK enum hub_code hub_token_read(struct str token, struct buf *decoded,
+                                        struct hub_token *ret_token, struct problem *problem);
+
 /* Checks a service's token for a permission and a resource ("/devices/d1", decoded). */
 MUST_CHECK enum hub_code hub_authorize(struct hub *hub, struct str token, unsigned permission,
                                        struct str resource, struct problem *problem);

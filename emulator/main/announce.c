@@ -86,9 +86,10 @@ enum status app_write_ready_file(const struct app *app, struct problem *problem)
     append_member(&text, "hostName", hub_host(app->hub));
     buf_append_format(&text,
                       "  \"ports\": {\"mqtt\": %" PRIu16 ", \"https\": %" PRIu16
-                      ", \"httpsAlt\": %" PRIu16 ", \"control\": %" PRIu16 "},\n",
+                      ", \"httpsAlt\": %" PRIu16 ", \"amqp\": %" PRIu16 ", \"amqpPlain\": %" PRIu16
+                      ", \"control\": %" PRIu16 "},\n",
                       app->ports[APP_MQTT], app->ports[APP_HTTPS], app->ports[APP_HTTPS_ALT],
-                      app->ports[APP_CONTROL]);
+                      app->ports[APP_AMQP], app->ports[APP_AMQP_PLAIN], app->ports[APP_CONTROL]);
     append_member(&text, "caPath", str_from(net_tls_ca_path(app->tls)));
     append_member(&text, "caBundlePath", str_from(net_tls_bundle_path(app->tls)));
     append_member(&text, "serviceConnectionString", buf_str(&service));
@@ -111,6 +112,12 @@ static void print_ports(const struct app *app)
         (void)printf("  HTTPS             localhost:%" PRIu16
                      " (443 is not bound: SDKs that insist on it, such as Node's, need it)\n",
                      app->ports[APP_HTTPS_ALT]);
+    }
+    (void)printf("  AMQP over TLS     localhost:%" PRIu16 "\n", app->ports[APP_AMQP]);
+    if (app->ports[APP_AMQP_PLAIN] != 0) {
+        (void)printf("  AMQP, plain       localhost:%" PRIu16
+                     " (Event Hubs clients with UseDevelopmentEmulator=true)\n",
+                     app->ports[APP_AMQP_PLAIN]);
     }
     (void)printf("  control           http://localhost:%" PRIu16 "\n", app->ports[APP_CONTROL]);
 }

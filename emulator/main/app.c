@@ -200,6 +200,9 @@ static enum status make_endpoints(struct app *app)
     if (status == STATUS_OK) {
         status = https_create(app->net, app->hubs, &app->https);
     }
+    if (status == STATUS_OK) {
+        status = amqp_endpoint_create(app->net, app->hubs, &app->amqp);
+    }
     if (status != STATUS_OK) {
         return status;
     }
@@ -256,6 +259,7 @@ void app_finish(struct app *app)
      * committed. */
     control_destroy(app->control);
     https_destroy(app->https);
+    amqp_endpoint_destroy(app->amqp);
     net_destroy(app->net);
     mqtt_endpoint_destroy(app->mqtt);
     if (app->hubs != NULL) {

@@ -3,6 +3,7 @@
 #define MAIN_APP_H
 
 /* The parts of the process and the order in which they come and go. */
+#include "amqp/endpoint.h"
 #include "control/control.h"
 #include "https/endpoint.h"
 #include "hub/hub.h"
@@ -10,7 +11,15 @@
 #include "mqtt/endpoint.h"
 #include "net/tls.h"
 
-enum app_listener { APP_MQTT, APP_HTTPS, APP_HTTPS_ALT, APP_CONTROL, APP_LISTENER_COUNT };
+enum app_listener {
+    APP_MQTT,
+    APP_HTTPS,
+    APP_HTTPS_ALT,
+    APP_AMQP,
+    APP_AMQP_PLAIN,
+    APP_CONTROL,
+    APP_LISTENER_COUNT,
+};
 
 struct app {
     struct options options;
@@ -25,6 +34,7 @@ struct app {
     enum net_tls_made tls_made;
     struct mqtt_endpoint *mqtt;
     struct https *https;
+    struct amqp_endpoint *amqp;
     struct control *control;
     uint16_t ports[APP_LISTENER_COUNT]; /* bound; 0: not served */
 };

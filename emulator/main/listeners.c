@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "main/app.h"
 
-/* What one of the four services is bound with. */
+/* What one of the services is bound with. */
 struct service {
     enum app_listener listener;
     const char *option;
@@ -57,8 +57,10 @@ static enum status bind_service(struct app *app, const struct service *service,
                                           {"::1", sizeof("::1") - 1}};
     const bool control = service->listener == APP_CONTROL;
     const struct str *given = control ? app->options.control_listens : app->options.listens;
-    const size_t given_count =
-        control ? app->options.control_listen_count : app->options.listen_count;
+    size_t given_count = control ? app->options.control_listen_count : app->options.listen_count;
+    if (service->listener == APP_AMQP_PLAIN) {
+        given_count = 0; /* tokens in the clear: on loopback only, whatever is asked for */
+    }
     const bool defaults = given_count == 0;
     const enum status status =
         bind_all(app, service, defaults ? loopback : given,
@@ -85,13 +87,12 @@ enum status app_listen(struct app *app, struct problem *problem)
          http_protocol(), https_server(app->https)},
         {APP_HTTPS, "--https-port", app->options.https, true, app->tls, http_protocol(),
          https_server(app->https)},
+        {APP_AMQP, "--amqp-port", app->options.amqp, false, app->tls, amqp_protocol(), app->amqp},
+        {APP_AMQP_PLAIN, "--amqp-plain-port", app->options.amqp_plain, true, NULL, amqp_protocol(),
+         app->amqp},
         {APP_CONTROL, "--control-port", app->options.control, false, NULL, http_protocol(),
          control_server(app->control)},
     };
-    if (app->options.amqp.given || app->options.amqp_plain.given) {
-        LOG_WARN("main", "AMQP is not served by this version: --amqp-port and --amqp-plain-port "
-                         "are remembered for later, nothing listens there");
-    }
     for (size_t i = 0; i < ARRAY_SIZE(services); i++) {
         if (services[i].listener == APP_HTTPS && app->options.rootless &&
             !app->options.https.given) {

@@ -27,6 +27,13 @@ void net_tick_end_add(struct net *net, struct net_tick_end *tick_end)
     list_append(&net->tick_ends, &tick_end->link);
 }
 
+void net_tick_end_remove(struct net_tick_end *tick_end)
+{
+    if (tick_end->link.next != NULL) {
+        list_remove(&tick_end->link);
+    }
+}
+
 /* Output queued in a tick whose commit failed speaks of things that did not happen: it is dropped.
  * A connection that only had older output left to write goes on. */
 static void drop_uncommitted(struct net_conn *conn)

@@ -18,6 +18,7 @@
 
 #include "base/attr.h"
 #include "base/buf.h"
+#include "base/list.h"
 #include "base/status.h"
 #include "base/str.h"
 
@@ -43,6 +44,21 @@ void net_destroy(struct net *net); /* closes every listener and connection; take
 /* Runs until net_stop(), which is safe inside any callback. SIGTERM and SIGINT call it too. */
 MUST_CHECK enum status net_run(struct net *net);
 void net_stop(struct net *net);
+
+/*
+ * Called at the end of each tick, before connections that were marked are closed() and before the
+ * commit: a last chance to queue output, for protocol libraries that gather it. Memory of the
+ * caller; `run` and `ctx` are set before it is added, and it is removed before net_destroy().
+ */
+struct net_tick_end {
+    struct list link; /* private */
+    void (*run)(void *ctx);
+    void *ctx;
+};
+void net_tick_end_add(struct net *net, struct net_tick_end *tick_end);
+void net_tick_end_remove(struct net_tick_end *tick_end); /* harmless when zeroed or removed */
+/* The tick ends are to run; when they are running already, once more before the loop sleeps. */
+void net_tick_again(struct net *net);
 
 struct net_figures {
     uint64_t accepted; /* connections since the start */

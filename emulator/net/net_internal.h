@@ -30,13 +30,6 @@ enum conn_deadline {
     DEADLINE_COUNT,
 };
 
-/* Called at the end of each tick, before the commit: a last chance to queue output. */
-struct net_tick_end {
-    struct list link; /* net->tick_ends */
-    void (*run)(void *ctx);
-    void *ctx;
-};
-
 struct net {
     uv_loop_t loop;
     uv_prepare_t prepare; /* before each sleep */
@@ -52,7 +45,7 @@ struct net {
     struct list dirty;     /* with output to write after the commit */
     struct list marked;    /* to be closed at the end of the tick */
     struct list ready;     /* had more to read than their share of the last tick */
-    struct list tick_ends; /* struct net_tick_end */
+    struct list tick_ends; /* struct net_tick_end by its link */
     struct list deadlines[DEADLINE_COUNT];
     int64_t deadline_lengths_us[DEADLINE_COUNT];
     size_t deadline_count;
@@ -131,9 +124,6 @@ struct net_conn {
 
 /* A callback ran: the tick ends with a commit. */
 void net_touch(struct net *net);
-/* The tick ends are to run; when they are running already, once more before the loop sleeps. */
-void net_tick_again(struct net *net);
-void net_tick_end_add(struct net *net, struct net_tick_end *tick_end);
 
 /* ---- conn.c ---- */
 

@@ -33,7 +33,7 @@ def start_once(binary, folder):
     ready = folder / "ready.json"
     ready.unlink(missing_ok=True)
     command = [str(binary), "--memory", "--home", str(folder / "home"), "--ready-file", str(ready)]
-    for name in ("mqtt", "https", "https-alt", "control"):
+    for name in ("mqtt", "https", "https-alt", "amqp", "amqp-plain", "control"):
         command += [f"--{name}-port", "0"]
     begin = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -40,7 +40,7 @@ class Emulator:
         self.ready_path.unlink(missing_ok=True)
         command = [self.binary, *self.arguments, "--home", str(self.folder / "home")]
         if not self.fixed_ports:
-            for name in ("mqtt", "https", "https-alt", "control"):
+            for name in ("mqtt", "https", "https-alt", "amqp", "amqp-plain", "control"):
                 command += [f"--{name}-port", "0"]
         command += ["--ready-file", str(self.ready_path)]
         with open(self.log_path, "ab") as log, open(self.folder / "announced.txt", "ab") as said:

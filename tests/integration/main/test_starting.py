@@ -32,7 +32,7 @@ def run(*arguments, **how):
 def quiet(tmp_path):
     """Options for a start that stands in nobody's way."""
     ports = []
-    for name in ("mqtt", "https", "https-alt", "control"):
+    for name in ("mqtt", "https", "https-alt", "amqp", "amqp-plain", "control"):
         ports += [f"--{name}-port", "0"]
     return ["--memory", "--home", str(tmp_path / "home"), *ports]
 

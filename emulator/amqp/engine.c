@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Proton's core engine, driven by hand: bytes go in frame by frame, events come out and are handed
+ * on, and at the end of the tick what it has to say goes into net's output.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "amqp/amqp_internal.h"
+#include "amqp/conditions.h"
+#include "amqp/frame.h"
+#include "amqp/limits.h"
+#include "amqp/sasl.h"
+#include "base/log.h"
+
+enum status amqp_engine_start(struct amqp_conn *conn)
+{
+    conn->transport = pn_transport();
+    conn->engine = pn_connection();
+    if (conn->transport == NULL || conn->engine == NULL) {
+        return STATUS_NO_MEMORY;
+    }
+    pn_transport_set_server(conn->transport);
+    pn_transport_set_max_frame(conn->transport, AMQP_FRAME_SIZE_MAX);
+    pn_transport_set_channel_max(conn->transport, AMQP_CHANNEL_MAX);
+    pn_transport_set_idle_timeout(conn->transport, AMQP_IDLE_TIMEOUT_MS);
+    pn_connection_set_context(conn->engine, conn);
+    pn_connection_collect(conn->engine, conn->endpoint->collector);
+    return pn_transport_bind(conn->transport, conn->engine) == 0 ? STATUS_OK : STATUS_NO_MEMORY;
+}
+
+void amqp_engine_finish(struct amqp_conn *conn)
+{
+    while (!list_empty(&conn->links)) {
+        struct amqp_link *link = LIST_ENTRY(conn->links.next, struct amqp_link, conn_link);
+        amqp_link_settle_all(link);
+        amqp_link_over(link);
+    }
+    if (conn->engine != NULL) {
+        pn_connection_set_context(conn->engine, NULL); /* what it still says is nobody's */
+    }
+    if (conn->transport != NULL) {
+        pn_transport_unbind(conn->transport);
+    }
+    amqp_engine_events(conn->endpoint);
+    if (conn->engine != NULL) {
+        pn_connection_free(conn->engine);
+    }
+    if (conn->transport != NULL) {
+        pn_transport_free(conn->transport);
+    }
+    conn->engine = NULL;
+    conn->transport = NULL;
+}
+
+/* ---- closing ---- */
+
+static void note_why(struct amqp_conn *conn, const char *why)
+{
+    if (conn->why[0] == '\0') {
+        (void)snprintf(conn->why, sizeof(conn->why), "%s", why);
+    }
+}
+
+/* The engine will say close; whatever the peer does then, it has only so long. */
+static void begin_closing(struct amqp_conn *conn, const char *why)
+{
+    note_why(conn, why);
+    conn->closing = true;
+    pn_connection_close(conn->engine);
+    amqp_timer_start(conn->endpoint, &conn->wait, AMQP_CLOSE_WAIT_MS);
+    amqp_conn_touch(conn);
+}
+
+void amqp_engine_close(struct amqp_conn *conn, const struct amqp_error *error)
+{
+    if (conn->closing) {
+        return;
+    }
+    if (error != NULL) {
+        pn_condition_t *condition = pn_connection_condition(conn->engine);
+        pn_condition_set_name(condition, error->condition);
+        pn_condition_set_description(condition, error->description);
+    }
+    begin_closing(conn, error != NULL ? error->description : "closed");
+}
+
+void amqp_engine_refuse(struct amqp_conn *conn, enum hub_code code, const char *why)
+{
+    if (conn->closing) {
+        return;
+    }
+    amqp_conn_note_refused(conn, amqp_nobody, code, why);
+    amqp_condition_set(pn_connection_condition(conn->engine), conn->hub, code, why,
+                       &conn->endpoint->text);
+    begin_closing(conn, why);
+}
+
+/* ---- connection and sessions ---- */
+
+/* The name in open decides; without one, where the client dialled (service reference, 6). */
+static struct hub *hub_named(struct amqp_conn *conn, struct problem *problem)
+{
+    const char *name = pn_connection_remote_hostname(conn->engine);
+    const struct str host = name == NULL ? STR_EMPTY : str_from(name);
+    if (host.size > 0) {
+        return hubs_find(conn->endpoint->hubs, host, problem);
+    }
+    struct hub *dialled = amqp_hub_dialled(conn);
+    if (dialled == NULL) {
+        problem_set(problem, PROBLEM_NO_OFFSET,
+                    "the client named no host in its open, and no hub answers where it dialled");
+    }
+    return dialled;
+}
+
+static void connection_opened(struct amqp_conn *conn)
+{
+    struct problem problem = {.text = ""};
+    struct hub *hub = hub_named(conn, &problem);
+    conn->opened = true;
+    pn_connection_set_container(conn->engine, "iothub-emulator");
+    pn_connection_open(conn->engine);
+    amqp_conn_touch(conn);
+    if (hub == NULL) {
+        amqp_engine_refuse(conn, HUB_IOTHUB_NOT_FOUND, problem.text);
+        return;
+    }
+    if (conn->by_plain && conn->hub != hub) {
+        amqp_engine_refuse(conn, HUB_UNAUTHORIZED_ACCESS,
+                           "SASL PLAIN authenticated at another hub than open names");
+        return;
+    }
+    conn->hub = hub;
+    if (!conn->had_grant) {
+        amqp_timer_start(conn->endpoint, &conn->wait, AMQP_TOKEN_WAIT_MS);
+    } else {
+        timers_stop(&conn->endpoint->timers, &conn->wait);
+    }
+    const char *container = pn_connection_remote_container(conn->engine);
+    LOG_INFO("amqp", "conn=%" PRIu64 " peer=%.*s connected container=\"%.128s\"",
+             net_conn_id(conn->net), STR_ARG(net_conn_peer(conn->net)),
+             container == NULL ? "" : container);
+}
+
+static void connection_closed(struct amqp_conn *conn)
+{
+    const char *name = pn_condition_get_name(pn_connection_remote_condition(conn->engine));
+    char why[128];
+    (void)snprintf(why, sizeof(why),
+                   name == NULL ? "the client closed the connection%s"
+                                : "the client closed the connection: %.64s",
+                   name == NULL ? "" : name);
+    if (!conn->closing) {
+        begin_closing(conn, why);
+    }
+}
+
+static void session_opened(struct amqp_conn *conn, pn_session_t *session)
+{
+    conn->session_count++;
+    if (!conn->had_grant && conn->session_count > AMQP_SESSIONS_BEFORE_TOKEN) {
+        amqp_engine_refuse(conn, HUB_MAX_CBS_TOKEN_EXCEEDED,
+                           "more than 16 sessions were opened before a token came");
+        return;
+    }
+    pn_session_open(session);
+    amqp_conn_touch(conn);
+}
+
+static void session_closed(struct amqp_conn *conn, pn_session_t *session)
+{
+    for (struct list *at = conn->links.next; at != &conn->links;) {
+        struct amqp_link *link = LIST_ENTRY(at, struct amqp_link, conn_link);
+        at = at->next;
+        if (pn_link_session(link->engine) == session) {
+            amqp_link_settle_all(link);
+            pn_link_set_context(link->engine, NULL);
+            amqp_link_over(link);
+        }
+    }
+    conn->session_count--;
+    pn_session_close(session);
+    pn_session_free(session);
+    amqp_conn_touch(conn);
+}
+
+/* What the engine itself found wrong with the peer's bytes. It says so to the peer. */
+static void transport_failed(struct amqp_conn *conn)
+{
+    pn_condition_t *condition = pn_transport_condition(conn->transport);
+    const char *name = pn_condition_get_name(condition);
+    const char *description = pn_condition_get_description(condition);
+    struct problem why;
+    problem_set(&why, PROBLEM_NO_OFFSET, "%s: %s", name == NULL ? "the connection failed" : name,
+                description == NULL ? "" : description);
+    if (!conn->closing) {
+        amqp_conn_note_refused(conn, amqp_nobody, HUB_FORMAT_ERROR, why.text);
+    }
+    note_why(conn, why.text);
+}
+
+/* ---- events ---- */
+
+static void dispatch(struct amqp_conn *conn, pn_event_t *event)
+{
+    const pn_event_type_t type = pn_event_type(event);
+    switch ((int)type) {
+    case PN_CONNECTION_REMOTE_OPEN:
+        connection_opened(conn);
+        break;
+    case PN_CONNECTION_REMOTE_CLOSE:
+        connection_closed(conn);
+        break;
+    case PN_SESSION_REMOTE_OPEN:
+        session_opened(conn, pn_event_session(event));
+        break;
+    case PN_SESSION_REMOTE_CLOSE:
+        session_closed(conn, pn_event_session(event));
+        break;
+    case PN_LINK_REMOTE_OPEN:
+        amqp_link_remote_open(conn, pn_event_link(event));
+        break;
+    case PN_LINK_REMOTE_CLOSE:
+    case PN_LINK_REMOTE_DETACH:
+        amqp_link_remote_gone(conn, pn_event_link(event), type == PN_LINK_REMOTE_CLOSE);
+        break;
+    case PN_LINK_FLOW:
+        amqp_link_flow(conn, pn_event_link(event));
+        break;
+    case PN_DELIVERY:
+        amqp_link_delivery(conn, pn_event_delivery(event));
+        break;
+    case PN_TRANSPORT_ERROR:
+        transport_failed(conn);
+        break;
+    case PN_TRANSPORT:
+        amqp_conn_touch(conn);
+        break;
+    default:
+        break;
+    }
+}
+
+/* What comes after the end concerns nobody, but that the end has come. */
+static bool matters(const struct amqp_conn *conn, pn_event_type_t type)
+{
+    if (type == PN_TRANSPORT_ERROR || type == PN_CONNECTION_REMOTE_CLOSE) {
+        return true;
+    }
+    return !conn->closing &&
+           (conn->opened || type == PN_CONNECTION_REMOTE_OPEN || type == PN_TRANSPORT);
+}
+
+void amqp_engine_events(struct amqp_endpoint *endpoint)
+{
+    pn_event_t *event = pn_collector_peek(endpoint->collector);
+    while (event != NULL) {
+        pn_connection_t *engine = pn_event_connection(event);
+        struct amqp_conn *conn = engine == NULL ? NULL : pn_connection_get_context(engine);
+        if (conn != NULL && matters(conn, pn_event_type(event))) {
+            dispatch(conn, event);
+            amqp_links_free_ended(endpoint);
+            arena_reset(&endpoint->arena);
+        }
+        pn_collector_pop(endpoint->collector);
+        event = pn_collector_peek(endpoint->collector);
+    }
+}
+
+/* ---- bytes ---- */
+
+/* Gives the engine what it can take and serves what comes of it. False: it takes nothing more. */
+static bool push(struct amqp_conn *conn, struct str bytes)
+{
+    while (bytes.size > 0) {
+        const ssize_t taken = pn_transport_push(conn->transport, bytes.data, bytes.size);
+        amqp_engine_events(conn->endpoint);
+        if (taken <= 0 || conn->state == AMQP_ENDING) {
+            return false;
+        }
+        bytes = str_skip(bytes, (size_t)taken);
+    }
+    return true;
+}
+
+/*
+ * How much of `data` may go to the engine at once: whole frames, up to the next transfer that has a
+ * message-format, which goes alone, so that the delivery that comes of it is known to have it.
+ */
+static size_t next_run(struct str data, uint32_t *ret_format)
+{
+    size_t size = 0;
+    *ret_format = 0;
+    if (str_starts(data, amqp_header)) {
+        return SASL_HEADER_SIZE;
+    }
+    while (size < data.size) {
+        struct frame frame;
+        switch (frame_read(str_skip(data, size), AMQP_FRAME_SIZE_MAX, &frame)) {
+        case FRAME_NEED_MORE:
+            return size;
+        case FRAME_MALFORMED:
+            return data.size;
+        case FRAME_WHOLE:
+            break;
+        }
+        if (frame.message_format != 0) {
+            *ret_format = size == 0 ? frame.message_format : 0;
+            return size == 0 ? frame.size : size;
+        }
+        size += frame.size;
+    }
+    return size;
+}
+
+size_t amqp_engine_received(struct amqp_conn *conn, struct str data)
+{
+    const size_t size = next_run(data, &conn->message_format);
+    if (size == 0) {
+        return 0;
+    }
+    amqp_conn_touch(conn);
+    if (!push(conn, str_of(data.data, size))) {
+        return data.size;
+    }
+    conn->message_format = 0;
+    return size;
+}
+
+/* Returns whether the engine has given all it had. */
+static bool give_output(struct amqp_conn *conn)
+{
+    for (;;) {
+        const ssize_t pending = pn_transport_pending(conn->transport);
+        if (pending < 0) {
+            amqp_conn_end(conn, conn->why[0] != '\0' ? conn->why : "the connection was closed");
+            return true;
+        }
+        if (pending == 0) {
+            return true;
+        }
+        if (net_conn_unsent(conn->net) >= AMQP_OUTPUT_SIZE_HIGH) {
+            return false;
+        }
+        buf_append(net_conn_output(conn->net), pn_transport_head(conn->transport), (size_t)pending);
+        pn_transport_pop(conn->transport, (size_t)pending);
+    }
+}
+
+static void tell_time(struct amqp_conn *conn)
+{
+    struct timers *timers = &conn->endpoint->timers;
+    const int64_t now_ms = clock_monotonic_us() / 1000;
+    const int64_t due_ms = pn_transport_tick(conn->transport, now_ms);
+    /* Due times only ever move away: a timer that comes early asks again. */
+    if (due_ms > 0 &&
+        (!timer_running(&conn->heartbeat) || conn->heartbeat.due_us > due_ms * 1000)) {
+        amqp_timer_start(conn->endpoint, &conn->heartbeat,
+                         due_ms > now_ms ? (uint64_t)(due_ms - now_ms) : 0);
+    }
+    (void)timers;
+}
+
+void amqp_engine_flush(struct amqp_conn *conn)
+{
+    if (conn->transport == NULL || conn->state != AMQP_ENGINE) {
+        return;
+    }
+    tell_time(conn);
+    const bool all = give_output(conn);
+    if (conn->paused != !all) {
+        conn->paused = !all;
+        net_conn_pause(conn->net, conn->paused);
+    }
+    if (all && conn->starved) {
+        conn->starved = false;
+        amqp_links_resume(conn);
+    }
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AMQP_FRAME_H
+#define AMQP_FRAME_H
+
+/*
+ * Where a frame ends, and the one thing about it that Proton keeps to itself: the message-format of
+ * a transfer, by which batches are told (AMQP 1.0, 2.3 and 2.7.5).
+ */
+#include "base/attr.h"
+#include "base/str.h"
+
+enum frame_result {
+    FRAME_WHOLE,
+    FRAME_NEED_MORE,
+    FRAME_MALFORMED, /* too short or too long to be one: the engine says so in AMQP's words */
+};
+
+struct frame {
+    size_t size;
+    uint32_t message_format; /* of a transfer; 0: none, or not a transfer */
+};
+MUST_CHECK enum frame_result frame_read(struct str data, size_t size_max, struct frame *ret_frame);
+
+#endif

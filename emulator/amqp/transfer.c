@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Messages and their outcomes, both ways. What a peer sends is gathered in Proton's delivery until
+ * it is whole and copied out once; what is sent waits in Proton for the peer's credit.
+ */
+#include <assert.h>
+
+#include "amqp/amqp_internal.h"
+#include "amqp/conditions.h"
+#include "amqp/limits.h"
+
+/* ---- in ---- */
+
+void amqp_link_supply(struct amqp_link *link)
+{
+    if (link->kind->direction != AMQP_FROM_PEER) {
+        return;
+    }
+    const int left = pn_link_credit(link->engine);
+    if (left <= link->kind->credit / 2) {
+        pn_link_flow(link->engine, link->kind->credit - left);
+    }
+}
+
+static struct str tag_of(pn_delivery_t *delivery)
+{
+    const pn_delivery_tag_t tag = pn_delivery_tag(delivery);
+    return str_of(tag.start, tag.size);
+}
+
+static void set_partial(struct amqp_link *link, size_t size)
+{
+    link->conn->partial_size += size - link->partial_size;
+    link->partial_size = size;
+}
+
+/* Answers and lets go of it; what is still to come of it Proton drops. */
+static void conclude(struct amqp_link *link, pn_delivery_t *delivery, enum hub_code code,
+                     const char *why)
+{
+    const struct identity_key key = {.device = link->address.device,
+                                     .module = link->address.module};
+    struct amqp_conn *conn = link->conn;
+    set_partial(link, 0);
+    if (code != HUB_OK) {
+        amqp_conn_note_refused(conn, key, code, why);
+    }
+    if (!pn_delivery_settled(delivery)) {
+        if (code != HUB_OK) {
+            amqp_condition_set(pn_disposition_condition(pn_delivery_local(delivery)), conn->hub,
+                               code, why, &conn->endpoint->text);
+        }
+        pn_delivery_update(delivery, code == HUB_OK ? PN_ACCEPTED : PN_REJECTED);
+    }
+    pn_delivery_settle(delivery);
+    amqp_link_supply(link);
+}
+
+static void conclude_too_large(struct amqp_link *link, pn_delivery_t *delivery)
+{
+    struct problem why;
+    problem_set(&why, PROBLEM_NO_OFFSET, "the message has more than %zu bytes as it is encoded",
+                link->kind->message_size_max);
+    conclude(link, delivery, HUB_MESSAGE_TOO_LARGE, why.text);
+}
+
+static void receive_whole(struct amqp_link *link, pn_delivery_t *delivery)
+{
+    struct amqp_endpoint *endpoint = link->conn->endpoint;
+    struct problem problem = {.text = ""};
+    const size_t size = pn_delivery_pending(delivery);
+    buf_clear(&endpoint->incoming);
+    char *bytes = buf_room(&endpoint->incoming, size);
+    if (bytes == NULL) {
+        conclude(link, delivery, HUB_SERVER_ERROR, "out of memory");
+        return;
+    }
+    const ssize_t read = pn_link_recv(link->engine, bytes, size);
+    const struct amqp_delivery whole = {
+        .message = str_of(bytes, read > 0 ? (size_t)read : 0),
+        .format = (uint32_t)(uintptr_t)pn_delivery_get_context(delivery),
+        .tag = tag_of(delivery),
+        .settled = pn_delivery_settled(delivery),
+    };
+    pn_link_t *engine = link->engine;
+    const enum hub_code code = link->kind->delivery(link, &whole, &problem);
+    if (pn_link_get_context(engine) == link) { /* the kind may have ended it */
+        conclude(link, delivery, code, problem.text);
+    }
+}
+
+/* The formats of AMQP do not come out of Proton: the frame told (frame.h). */
+static void note_format(const struct amqp_conn *conn, pn_delivery_t *delivery)
+{
+    if (conn->message_format != 0 && pn_delivery_get_context(delivery) == NULL) {
+        pn_delivery_set_context(delivery, (void *)(uintptr_t)conn->message_format);
+    }
+}
+
+void amqp_link_receive(struct amqp_link *link, pn_delivery_t *delivery)
+{
+    struct amqp_conn *conn = link->conn;
+    if (!pn_delivery_current(delivery)) { /* it was settled by the peer, or is being settled */
+        return;
+    }
+    note_format(conn, delivery);
+    const size_t pending = pn_delivery_pending(delivery);
+    if (pn_delivery_aborted(delivery)) {
+        set_partial(link, 0);
+        pn_delivery_settle(delivery);
+        amqp_link_supply(link);
+    } else if (pending > link->kind->message_size_max) {
+        conclude_too_large(link, delivery);
+    } else if (!pn_delivery_partial(delivery)) {
+        receive_whole(link, delivery);
+    } else {
+        set_partial(link, pending);
+        if (conn->partial_size > AMQP_PARTIAL_SIZE_MAX) {
+            conclude(link, delivery, HUB_MAX_CBS_TOKEN_EXCEEDED,
+                     "too many messages of this connection are under way at once");
+        }
+    }
+}
+
+/* ---- out ---- */
+
+static bool choked(const struct amqp_link *link)
+{
+    return net_conn_unsent(link->conn->net) >= AMQP_OUTPUT_SIZE_HIGH ||
+           pn_session_outgoing_bytes(pn_link_session(link->engine)) >= AMQP_OUTPUT_SIZE_HIGH;
+}
+
+size_t amqp_link_credit(const struct amqp_link *link)
+{
+    const int credit = pn_link_credit(link->engine);
+    if (credit <= 0) {
+        return 0;
+    }
+    if (choked(link)) {
+        link->conn->starved = true;
+        amqp_conn_touch(link->conn);
+        return 0;
+    }
+    return (size_t)credit;
+}
+
+bool amqp_link_presettled(const struct amqp_link *link)
+{
+    return pn_link_remote_snd_settle_mode(link->engine) == PN_SND_SETTLED;
+}
+
+/* Answers are made for who asked; who lets them lie is told so (limits.h). */
+static bool waits_too_long(const struct amqp_link *link)
+{
+    return pn_link_queued(link->engine) > AMQP_ANSWERS_MAX ||
+           pn_session_outgoing_bytes(pn_link_session(link->engine)) > AMQP_ANSWER_BYTES_MAX;
+}
+
+void amqp_link_send(struct amqp_link *link, const struct amqp_outgoing *outgoing)
+{
+    pn_link_t *engine = link->engine;
+    if (pn_link_get_context(engine) != link) {
+        return; /* it ended while its kind was at it */
+    }
+    if (pn_link_credit(engine) <= 0 && waits_too_long(link)) {
+        amqp_link_refuse(link, HUB_MAX_CBS_TOKEN_EXCEEDED,
+                         "more waits for this receiver than its credit and its reading keep up "
+                         "with");
+        return;
+    }
+    const uint64_t number = link->tag_last++;
+    const struct str tag = outgoing->tag.size > 0 ? outgoing->tag : str_of(&number, sizeof(number));
+    pn_delivery_t *delivery = pn_delivery(engine, pn_dtag(tag.data, tag.size));
+    pn_link_send(engine, outgoing->message.data, outgoing->message.size);
+    const pn_snd_settle_mode_t mode = pn_link_remote_snd_settle_mode(engine);
+    pn_link_advance(engine);
+    if (mode == PN_SND_SETTLED || (mode == PN_SND_MIXED && outgoing->settled)) {
+        pn_delivery_settle(delivery);
+    }
+    amqp_conn_touch(link->conn);
+}
+
+static enum amqp_outcome outcome_of(uint64_t state)
+{
+    switch (state) {
+    case PN_ACCEPTED:
+        return AMQP_ACCEPTED;
+    case PN_REJECTED:
+        return AMQP_REJECTED;
+    case PN_MODIFIED:
+        return AMQP_MODIFIED;
+    default: /* settled without a word: the safe reading is that it was not handled */
+        return AMQP_RELEASED;
+    }
+}
+
+static bool is_terminal(uint64_t state)
+{
+    return state == PN_ACCEPTED || state == PN_REJECTED || state == PN_MODIFIED ||
+           state == PN_RELEASED;
+}
+
+/* Settles the engine's side with what the peer said, or with why that was not possible: who asked
+ * for rcv-settle-mode second waits for it (device protocol reference, 9.6). */
+void amqp_link_settled(struct amqp_link *link, pn_delivery_t *delivery)
+{
+    const uint64_t state = pn_delivery_remote_state(delivery);
+    if (!is_terminal(state) && !pn_delivery_settled(delivery)) {
+        return;
+    }
+    pn_disposition_t *remote = pn_delivery_remote(delivery);
+    const struct amqp_disposition disposition = {
+        .tag = tag_of(delivery),
+        .outcome = outcome_of(state),
+        .failed = state == PN_MODIFIED && pn_disposition_is_failed(remote),
+        .undeliverable = state == PN_MODIFIED && pn_disposition_is_undeliverable(remote),
+    };
+    struct problem problem = {.text = ""};
+    pn_link_t *engine = link->engine;
+    struct amqp_conn *conn = link->conn;
+    const enum hub_code code = link->kind->disposition == NULL
+                                   ? HUB_OK
+                                   : link->kind->disposition(link, &disposition, &problem);
+    if (pn_link_get_context(engine) != link) {
+        return;
+    }
+    if (code != HUB_OK) {
+        const struct identity_key key = {.device = link->address.device,
+                                         .module = link->address.module};
+        amqp_conn_note_refused(conn, key, code, problem.text);
+        amqp_condition_set(pn_disposition_condition(pn_delivery_local(delivery)), conn->hub, code,
+                           problem.text, &conn->endpoint->text);
+        pn_delivery_update(delivery, PN_REJECTED);
+    } else if (is_terminal(state)) {
+        pn_delivery_update(delivery, state);
+    }
+    pn_delivery_settle(delivery);
+    amqp_conn_touch(conn);
+}
+
+void amqp_link_settle_all(struct amqp_link *link)
+{
+    if (link->kind->direction != AMQP_TO_PEER) {
+        return;
+    }
+    pn_delivery_t *delivery = pn_unsettled_head(link->engine);
+    while (delivery != NULL) {
+        pn_delivery_t *next = pn_unsettled_next(delivery);
+        const struct amqp_disposition disposition = {
+            .tag = tag_of(delivery),
+            .outcome = AMQP_RELEASED,
+            .gone = true,
+        };
+        struct problem problem = {.text = ""};
+        if (link->kind->disposition != NULL) {
+            (void)link->kind->disposition(link, &disposition, &problem);
+        }
+        pn_delivery_settle(delivery);
+        delivery = next;
+    }
+}
+
+/* ---- events ---- */
+
+void amqp_link_flow(struct amqp_conn *conn, pn_link_t *engine)
+{
+    struct amqp_link *link = pn_link_get_context(engine);
+    if (link == NULL || link->kind->direction != AMQP_TO_PEER) {
+        return;
+    }
+    amqp_conn_touch(conn);
+    if (link->kind->resume != NULL && pn_link_credit(engine) > 0) {
+        link->kind->resume(link);
+    }
+    if (pn_link_get_context(engine) == link && pn_link_get_drain(engine)) {
+        pn_link_drained(engine); /* there is no more to send now */
+    }
+}
+
+void amqp_links_resume(struct amqp_conn *conn)
+{
+    for (struct list *at = conn->links.next; at != &conn->links;) {
+        struct amqp_link *link = LIST_ENTRY(at, struct amqp_link, conn_link);
+        at = at->next;
+        if (link->kind->direction == AMQP_TO_PEER && link->kind->resume != NULL &&
+            pn_link_credit(link->engine) > 0) {
+            link->kind->resume(link);
+        }
+    }
+}
+
+void amqp_link_delivery(struct amqp_conn *conn, pn_delivery_t *delivery)
+{
+    pn_link_t *engine = pn_delivery_link(delivery);
+    struct amqp_link *link = pn_link_get_context(engine);
+    amqp_conn_touch(conn);
+    if (link == NULL) { /* refused or ended: what still comes is let go */
+        pn_delivery_settle(delivery);
+    } else if (pn_link_is_receiver(engine)) {
+        amqp_link_receive(link, delivery);
+    } else if (pn_delivery_updated(delivery)) {
+        amqp_link_settled(link, delivery);
+    }
+}
