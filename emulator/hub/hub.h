@@ -368,6 +368,17 @@ MUST_CHECK enum hub_code hub_telemetry(struct hub *hub, struct identity_key key,
                                        const struct hub_principal *principal, struct hub_link *link,
                                        const struct hub_message *message, struct problem *problem);
 
+/* What a row of the journal tells of a message. Strings are in the row, or in the arena. */
+struct hub_sent {
+    struct str auth;       /* hub_auth_method_name() */
+    struct str generation; /* of the sender's identity, decimal */
+    struct str model_id;   /* announced by the sender's connection; empty: none */
+    struct hub_message message;
+};
+/* Reads a HUB_EVENT_TELEMETRY. STATUS_CORRUPT when it is not what hub_telemetry() writes. */
+MUST_CHECK enum status hub_telemetry_read(const struct journal_row *row, struct arena *arena,
+                                          struct hub_sent *ret_sent);
+
 /* ---- direct methods ---- */
 
 struct hub_method {
