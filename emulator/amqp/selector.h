@@ -12,7 +12,7 @@
 #include "base/attr.h"
 #include "base/status.h"
 #include "base/str.h"
-#include "hub/hub.h"
+#include "hub/events.h"
 
 /* STATUS_INVALID: the problem says at which byte, and what was expected there. */
 MUST_CHECK enum status amqp_selector_parse(struct str text, struct hub_start *ret_start,

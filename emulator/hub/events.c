@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "hub/events.h"
+
 #include <assert.h>
 #include <inttypes.h>
 

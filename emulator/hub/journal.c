@@ -5,6 +5,7 @@
 #include "base/base64.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "hub/events.h"
 #include "hub/hub_internal.h"
 
 enum { MEASURE_EVERY = 1 << 20, ROW_HEAD_SIZE = 64 };

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "base/alloc.h"
+#include "hub/events.h"
 #include "hub/hub_internal.h"
 
 enum { ROWS_OF_A_TURN = 4096 }; /* of the journal, looked at in one call: about a millisecond */

@@ -5,6 +5,7 @@
  * which is rare, goes through json_parse().
  */
 #include "base/json.h"
+#include "hub/events.h"
 #include "hub/hub_internal.h"
 
 struct cursor {

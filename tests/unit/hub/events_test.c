@@ -3,6 +3,8 @@
 
 #include "hub_fixture.h"
 
+#include "hub/events.h"
+
 static struct fixture fixture;
 
 enum { ALL_ROUTES = 15 };

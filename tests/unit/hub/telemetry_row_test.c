@@ -3,6 +3,8 @@
 
 #include "hub_fixture.h"
 
+#include "hub/events.h"
+
 static struct fixture fixture;
 
 static int set_up(void **state)
