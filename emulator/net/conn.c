@@ -113,6 +113,7 @@ static void conn_ready(uv_poll_t *poll, int status, int events)
     struct net_conn *conn = poll->data;
     if (status < 0) { /* whatever is tried next says what is wrong */
         events = UV_READABLE | UV_WRITABLE;
+        conn->events = 0; /* libuv polls no further */
     }
     switch (conn->state) {
     case CONN_NEW:
@@ -141,6 +142,9 @@ static void conn_ready(uv_poll_t *poll, int status, int events)
         break;
     case CONN_GONE:
         break;
+    }
+    if (status < 0) { /* what was tried may have found something to read before the error */
+        conn_arm(conn);
     }
 }
 

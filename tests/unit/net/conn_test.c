@@ -73,6 +73,49 @@ static void reset_client(struct rig *rig)
     client_close(&client);
 }
 
+/* Takes its time, so that what the client does then is seen all at once. */
+static size_t tired_received(void *ctx, struct str data)
+{
+    (void)ctx;
+    usleep(100000);
+    return data.size;
+}
+
+static const struct net_protocol tired = {.name = "tired",
+                                          .opened = echo_opened,
+                                          .received = tired_received,
+                                          .closed = echo_closed,
+                                          .input_max = 1024,
+                                          .output_max = 4096};
+
+static void vanishing_client(struct rig *rig)
+{
+    const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    for (int tls = 0; tls <= 1; tls++) {
+        struct client client;
+        CLIENT_CHECK(rig, client_connect(&client, rig, tls == 1));
+        CLIENT_CHECK(rig, client_send(&client, "first", 5));
+        usleep(30000); /* it is being taken */
+        CLIENT_CHECK(rig, client_send(&client, "second", 6));
+        setsockopt(client.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+        SSL_free(client.ssl); /* without a close_notify */
+        SSL_CTX_free(client.context);
+        close(client.fd);
+        usleep(400000);
+    }
+}
+
+static void a_reset_right_behind_data_is_noticed(void **state)
+{
+    (void)state;
+    struct rig rig = {0};
+    struct echo seen = {0};
+    play(&tired, &rig, &seen, vanishing_client);
+    assert_int_equal(seen.closed, 2);
+    assert_int_equal(seen.by_us, 0); /* not by the end of the loop */
+    assert_string_equal(seen.why, "Connection reset by peer");
+}
+
 static void a_reset_is_a_reset(void **state)
 {
     (void)state;
@@ -529,6 +572,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_last_words_arrive_though_the_peer_keeps_talking),
         cmocka_unit_test(a_reset_is_a_reset),
+        cmocka_unit_test(a_reset_right_behind_data_is_noticed),
         cmocka_unit_test(the_first_reason_stands),
         cmocka_unit_test(who_gets_no_session_is_closed_and_never_reported),
         cmocka_unit_test(who_leaves_after_the_handshake_may_not_trust_us),
