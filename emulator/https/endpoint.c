@@ -45,6 +45,21 @@ static void too_large(void *ctx, struct http_exchange *exchange)
     }
 }
 
+/* It has no request that could name a hub: the one that was dialled is told. */
+static void websocket_refused(void *ctx, struct net_conn *conn, const char *why)
+{
+    const struct https *https = ctx;
+    const struct str names[] = {net_conn_server_name(conn), net_conn_local(conn), STR("localhost")};
+    struct hub *hub = NULL;
+    for (size_t i = 0; hub == NULL && i < ARRAY_SIZE(names); i++) {
+        hub = names[i].size == 0 ? NULL : hubs_find(https->hubs, names[i], NULL);
+    }
+    if (hub != NULL) {
+        const struct identity_key nobody = {.device = STR_EMPTY, .module = STR_EMPTY};
+        hub_note_refused(hub, "https", net_conn_id(conn), nobody, HUB_FORMAT_ERROR, why);
+    }
+}
+
 enum status https_create(struct net *net, struct hubs *hubs, struct https **ret_https)
 {
     struct https *https = mem_zalloc(sizeof(*https));
@@ -60,6 +75,7 @@ enum status https_create(struct net *net, struct hubs *hubs, struct https **ret_
             .ctx = https,
             .handle = handle,
             .too_large = too_large,
+            .websocket_refused = websocket_refused,
         };
         status = http_server_create(net, &config, &https->server);
     }

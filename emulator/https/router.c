@@ -26,7 +26,8 @@
         (method), (pattern), (permission), HTTPS_OF_IDENTITY, NULL, (what)                         \
     }
 
-#define MODULE "devices/{device}/modules/{module}"
+#define ON_A_USED_CONNECTION "WebSockets on a connection that has carried another request"
+#define MODULE               "devices/{device}/modules/{module}"
 
 /*
  * Every resource of the service (service reference, 1.3 and 2.4; device protocol reference, 8). The
@@ -58,9 +59,9 @@ static const struct https_route routes[] = {
     IDENTITY("POST", "devices/{device}/messages/events", DEVICE, https_telemetry),
     IDENTITY("POST", MODULE "/messages/events", DEVICE, https_telemetry),
 
-    /* Who upgrades proves who he is behind the upgrade (device protocol reference, 1.9). */
-    MISSING("GET", "$iothub/websocket", NOBODY, "MQTT and AMQP over WebSockets"),
-    MISSING("GET", "$servicebus/websocket", NOBODY, "AMQP over WebSockets"),
+    /* net asks a connection's first request whether it is one for a WebSocket, and only that. */
+    MISSING("GET", "$iothub/websocket", NOBODY, ON_A_USED_CONNECTION),
+    MISSING("GET", "$servicebus/websocket", NOBODY, ON_A_USED_CONNECTION),
 
     MISSING("POST", "devices/keys/regenerate", WRITE, "bulk regeneration of device keys"),
     MISSING("DELETE", "devices/{device}/commands", SERVE, "purging cloud-to-device messages"),

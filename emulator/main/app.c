@@ -189,6 +189,17 @@ static bool commit(void *ctx)
     return hubs_commit(ctx);
 }
 
+/* What the HTTPS ports carry besides HTTPS (device protocol reference, 1.9). */
+static void add_websockets(struct app *app)
+{
+    const struct http_websocket websockets[] = {
+        {.sub_protocol = "mqtt", .protocol = mqtt_protocol(), .endpoint = app->mqtt},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(websockets); i++) {
+        http_server_add_websocket(https_server(app->https), &websockets[i]);
+    }
+}
+
 static enum status make_endpoints(struct app *app)
 {
     const struct net_hooks hooks = {
@@ -206,6 +217,7 @@ static enum status make_endpoints(struct app *app)
     if (status != STATUS_OK) {
         return status;
     }
+    add_websockets(app);
     const struct control_config control = {
         .net = app->net,
         .hubs = app->hubs,

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/net_internal.h"
+#include "net/websocket_internal.h"
 
 /* ---- deadlines ---- */
 
@@ -62,6 +63,8 @@ static void deadline_passed(struct net_conn *conn)
         conn_destroy(conn);
         break;
     case CONN_OPEN:
+        conn_mark(conn, "its first request did not come in time", true);
+        break;
     case CONN_GONE:
         assert(false && "a deadline in a state that has none");
     }
@@ -211,6 +214,7 @@ void conn_accept(struct net_listener *listener, int fd)
     conn->poll.data = conn;
     conn->net = net;
     conn->listener = listener;
+    conn->protocol = listener->protocol;
     conn->fd = fd;
     conn->id = ++net->conn_id_last;
     addresses_read(conn);
@@ -246,6 +250,7 @@ void conn_destroy(struct net_conn *conn)
     net->figures.open--;
     uv_close((uv_handle_t *)&conn->poll, free_conn);
     SSL_free(TAKE(conn->ssl));
+    websocket_destroy(TAKE(conn->websocket));
     if (conn->reset) {
         const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
         setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
@@ -263,7 +268,7 @@ void conn_open(struct net_conn *conn)
     conn_deadline_clear(conn);
     conn->state = CONN_OPEN;
     net_touch(conn->net);
-    conn->session = listener->protocol->opened(listener->endpoint, conn);
+    conn->session = conn->protocol->opened(listener->endpoint, conn);
     if (conn->session == NULL) {
         conn_mark(conn, "refused", true);
         return;
@@ -271,6 +276,24 @@ void conn_open(struct net_conn *conn)
     /* What came with the last of the handshake is inside OpenSSL already: no poll will tell. */
     list_append(&conn->net->ready, &conn->ready_link);
     conn_arm(conn);
+}
+
+bool conn_upgrade(struct net_conn *conn, const struct net_protocol *protocol, void *endpoint)
+{
+    assert(conn->state == CONN_OPEN && !conn->marked && conn->websocket == NULL);
+
+    if (websocket_create(protocol->output_max, &conn->websocket) != STATUS_OK) {
+        return false;
+    }
+    conn_deadline_clear(conn);
+    conn->protocol = protocol;
+    conn->input.size_max = protocol->input_max + 2 * NET_SCRATCH_SIZE;
+    conn->output.size_max = protocol->output_max + WEBSOCKET_OVERHEAD_MAX;
+    conn->session = protocol->opened(endpoint, conn);
+    if (conn->session == NULL) {
+        conn_mark(conn, "refused", true);
+    }
+    return true;
 }
 
 void conn_mark(struct net_conn *conn, const char *why, bool by_us)
@@ -298,8 +321,7 @@ static void session_end(struct net_conn *conn)
     conn->state = CONN_FLUSHING;
     if (session != NULL) {
         net_touch(conn->net);
-        conn->listener->protocol->closed(session, conn->why == NULL ? "closed" : conn->why,
-                                         conn->by_us);
+        conn->protocol->closed(session, conn->why == NULL ? "closed" : conn->why, conn->by_us);
     }
     if (conn->reset || conn->broken || conn->write_dead) {
         conn_destroy(conn);
@@ -393,12 +415,20 @@ struct buf *net_conn_output(struct net_conn *conn)
 {
     net_touch(conn->net);
     conn_dirty(conn);
-    return &conn->output;
+    return conn->websocket == NULL ? &conn->output : websocket_output(conn->websocket);
+}
+
+enum status conn_output_status(const struct net_conn *conn)
+{
+    const enum status inner =
+        conn->websocket == NULL ? STATUS_OK : buf_status(websocket_output(conn->websocket));
+    return inner != STATUS_OK ? inner : buf_status(&conn->output);
 }
 
 size_t net_conn_unsent(const struct net_conn *conn)
 {
-    return conn->output.size;
+    const size_t unframed = conn->websocket == NULL ? 0 : websocket_output(conn->websocket)->size;
+    return conn->output.size + unframed;
 }
 
 void net_conn_close(struct net_conn *conn, const char *why)

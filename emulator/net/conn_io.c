@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <openssl/err.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
 #include "base/log.h"
 #include "net/net_internal.h"
+#include "net/websocket_internal.h"
 
 /* How one attempt to read or write ended. */
 enum io {
@@ -119,9 +121,8 @@ static void input_forget(struct net_conn *conn)
 /* Offers `data`; it lies in the scratch buffer or is the connection's input. */
 static void offer(struct net_conn *conn, struct str data)
 {
-    const struct net_protocol *protocol = conn->listener->protocol;
     net_touch(conn->net);
-    const size_t taken = protocol->received(conn->session, data);
+    const size_t taken = conn->protocol->received(conn->session, data);
     assert(taken <= data.size);
 
     if (taken == data.size || (conn->marked && conn->input.size > 0)) {
@@ -133,12 +134,37 @@ static void offer(struct net_conn *conn, struct str data)
     }
     if (buf_status(&conn->input) != STATUS_OK) {
         conn_mark(conn, "out of memory", true);
-    } else if (conn->input.size > protocol->input_max && may_read(conn)) {
+    } else if (conn->input.size > conn->protocol->input_max && may_read(conn)) {
         char why[128];
         snprintf(why, sizeof(why), "it sent more than %zu bytes that make no sense yet",
-                 protocol->input_max);
+                 conn->protocol->input_max);
         conn_mark(conn, why, true);
     }
+}
+
+/* Takes the frames in the scratch buffer apart. Returns how many bytes of payload are there then.
+ */
+static size_t unframe(struct net_conn *conn, size_t size)
+{
+    const size_t before = conn->output.size;
+    size = websocket_read(conn->websocket, conn->net->scratch, size, &conn->output);
+    if (conn->output.size != before || buf_status(&conn->output) != STATUS_OK) {
+        conn_dirty(conn); /* a pong */
+    }
+    return size;
+}
+
+/* A close frame is the peer's end, as a FIN is, once all that came before it has been taken. */
+static void end_websocket(struct net_conn *conn)
+{
+    struct websocket_end end;
+    if (conn->websocket == NULL || !may_read(conn) || !websocket_ended(conn->websocket, &end)) {
+        return;
+    }
+    if (end.fault) {
+        LOG_WARN("net", "conn=%" PRIu64 " peer=%s closed: %s", conn->id, conn->peer, end.why);
+    }
+    conn_mark(conn, end.why, end.fault);
 }
 
 /* `size` new bytes are in the scratch buffer. */
@@ -146,6 +172,12 @@ static void deliver(struct net_conn *conn, size_t size)
 {
     conn->bytes_in += size;
     conn->net->figures.bytes_in += size;
+    if (conn->websocket != NULL) {
+        size = unframe(conn, size);
+        if (size == 0) {
+            return;
+        }
+    }
     const struct str data = str_of(conn->net->scratch, size);
     if (conn->input.size == 0) {
         offer(conn, data);
@@ -211,6 +243,7 @@ void conn_read(struct net_conn *conn)
         conn->again = false;
         offer(conn, buf_str(&conn->input));
     }
+    end_websocket(conn); /* it may have come while the endpoint took a rest */
     while (may_read(conn)) {
         if (budget == 0) { /* the others' turn; the rest is for the next tick */
             list_remove(&conn->ready_link);
@@ -223,6 +256,7 @@ void conn_read(struct net_conn *conn)
         budget -= got;
         if (got > 0) {
             deliver(conn, got);
+            end_websocket(conn);
         }
         if (io != IO_OK) {
             if (!conn->marked) {
@@ -236,19 +270,22 @@ void conn_read(struct net_conn *conn)
 
 /* ---- writing ---- */
 
-static void output_forget(struct net_conn *conn)
+void conn_output_forget(struct net_conn *conn)
 {
     const size_t size_max = conn->output.size_max;
     buf_finish(&conn->output);
     buf_init(&conn->output, size_max);
     conn->output_committed = 0;
+    if (conn->websocket != NULL) {
+        buf_finish(websocket_output(conn->websocket));
+    }
 }
 
 /* The peer takes no more. It may have sent things before that; they are read to the end, which is
  * then also the end of the connection. */
 static void write_failed(struct net_conn *conn)
 {
-    output_forget(conn);
+    conn_output_forget(conn);
     conn->want_write = false;
     conn->write_dead = true;
     if (conn->state == CONN_FLUSHING) {
@@ -271,9 +308,9 @@ static void overflowed(struct net_conn *conn)
 {
     char why[128];
     snprintf(why, sizeof(why), "it does not read: more than %zu bytes are waiting for it",
-             conn->output.size_max);
-    const bool out_of_memory = buf_status(&conn->output) == STATUS_NO_MEMORY;
-    output_forget(conn);
+             conn->protocol->output_max);
+    const bool out_of_memory = conn_output_status(conn) == STATUS_NO_MEMORY;
+    conn_output_forget(conn);
     conn->reset = true; /* a message was cut: nothing that follows would make sense */
     if (conn->state == CONN_FLUSHING) {
         conn_destroy(conn);
@@ -293,12 +330,24 @@ static enum io send_output(struct net_conn *conn)
     }
     conn->net->figures.bytes_out += sent;
     if (sent == conn->output.size) {
-        output_forget(conn);
+        conn_output_forget(conn);
     } else {
         buf_consume(&conn->output, sent);
         conn->output_committed = conn->output.size;
     }
     return io;
+}
+
+/* What the commit has let go becomes frames; the last one says that the session is over. */
+static void frame_output(struct net_conn *conn)
+{
+    if (buf_status(websocket_output(conn->websocket)) != STATUS_OK) {
+        return;
+    }
+    websocket_frame_output(conn->websocket, &conn->output);
+    if (conn->state == CONN_FLUSHING && !conn->peer_closed) {
+        websocket_close(conn->websocket, &conn->output);
+    }
 }
 
 void conn_write(struct net_conn *conn)
@@ -307,10 +356,13 @@ void conn_write(struct net_conn *conn)
         return;
     }
     if (conn->write_dead) {
-        output_forget(conn);
+        conn_output_forget(conn);
         return;
     }
-    if (buf_status(&conn->output) != STATUS_OK) {
+    if (conn->websocket != NULL) {
+        frame_output(conn);
+    }
+    if (conn_output_status(conn) != STATUS_OK) {
         overflowed(conn);
         return;
     }
@@ -326,10 +378,9 @@ void conn_write(struct net_conn *conn)
         return;
     }
     conn_arm(conn);
-    if (conn->output.size == 0 && had_output && !conn->marked &&
-        conn->listener->protocol->drained != NULL) {
+    if (conn->output.size == 0 && had_output && !conn->marked && conn->protocol->drained != NULL) {
         net_touch(conn->net);
-        conn->listener->protocol->drained(conn->session);
+        conn->protocol->drained(conn->session);
     }
 }
 

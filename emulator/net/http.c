@@ -34,11 +34,10 @@ void http_session_run(struct http_session *session)
 
 /* ---- from libmicrohttpd to net ---- */
 
-/* Ends a connection whose request never became an exchange. `status` is "400 Bad Request"; `why` is
- * for the log. */
-static void refuse(struct http_session *session, struct str status, const char *why)
+/* `status` is "400 Bad Request"; `why` is for the log, `body` for the client. */
+static void answer_alone(struct http_session *session, struct str status, const char *why,
+                         const char *body)
 {
-    static const char body[] = "the request cannot be read as HTTP/1.1\r\n";
     LOG_WARN("net", "conn=%" PRIu64 " %s; it is answered with \"%.*s\"", session->conn_id, why,
              STR_ARG(status));
     buf_append_format(net_conn_output(session->conn),
@@ -47,13 +46,19 @@ static void refuse(struct http_session *session, struct str status, const char *
                       "Content-Length: %zu\r\n"
                       "Connection: close\r\n"
                       "\r\n"
-                      "%s",
-                      STR_ARG(status), sizeof(body) - 1, body);
+                      "%s\r\n",
+                      STR_ARG(status), strlen(body) + 2, body);
     session->refused = true;
-    net_conn_close(session->conn, "refused: not HTTP/1.1");
 }
 
 static const char unreadable[] = "the request cannot be read as HTTP/1.1";
+
+/* Ends a connection whose request never became an exchange. */
+static void refuse(struct http_session *session, struct str status, const char *why)
+{
+    answer_alone(session, status, why, unreadable);
+    net_conn_close(session->conn, "refused: not HTTP/1.1");
+}
 
 /* libmicrohttpd would wait for the end of a line that never comes. True: refused. */
 static bool refused_as_stranger(struct http_session *session, struct str first)
@@ -243,7 +248,7 @@ static void alarm_fires(void *ctx)
 
 /* ---- a connection, as net's protocol ---- */
 
-static void session_free(struct http_session *session)
+void http_session_free(struct http_session *session)
 {
     list_remove(&session->link);
     list_remove(&session->pending_link);
@@ -289,11 +294,34 @@ static void *session_opened(void *endpoint, struct net_conn *conn)
     list_init(&session->pending_link);
     list_init(&session->blocked_link);
     list_append(&server->sessions, &session->link);
-    if (!session_add(session)) {
-        session_free(session);
-        return NULL;
-    }
+    conn_deadline_set(conn, DEADLINE_REQUEST);
     return session;
+}
+
+/* The connection's first bytes. True: libmicrohttpd is to have them. */
+static bool session_begin(struct http_session *session, struct str data, size_t *ret_taken)
+{
+    *ret_taken = data.size;
+    if (!session->heard) {
+        session->heard = true;
+        if (refused_as_stranger(session, data)) {
+            return false;
+        }
+    }
+    const enum http_first first = http_session_judge(session, data);
+    if (first == HTTP_FIRST_WAITS) {
+        *ret_taken = 0;
+    }
+    if (first != HTTP_FIRST_REQUEST) {
+        return false;
+    }
+    conn_deadline_clear(session->conn);
+    if (!session_add(session)) {
+        session->refused = true;
+        net_conn_reset(session->conn, "refused: out of resources");
+        return false;
+    }
+    return true;
 }
 
 static size_t session_received(void *ctx, struct str data)
@@ -302,11 +330,9 @@ static size_t session_received(void *ctx, struct str data)
     if (session->over || session->refused) { /* it is only being sent off */
         return data.size;
     }
-    if (!session->heard && data.size > 0) {
-        session->heard = true;
-        if (refused_as_stranger(session, data)) {
-            return data.size;
-        }
+    size_t taken = 0;
+    if (session->fd < 0 && !session_begin(session, data, &taken)) {
+        return taken;
     }
     if (session->exchange == NULL && !session->held) {
         session->answering = false;
@@ -316,7 +342,7 @@ static size_t session_received(void *ctx, struct str data)
     if (sent < 0 && errno != EAGAIN && errno != EINTR) {
         return data.size;
     }
-    const size_t taken = sent < 0 ? 0 : (size_t)sent;
+    taken = sent < 0 ? 0 : (size_t)sent;
     if (taken < data.size) {
         net_conn_pause(session->conn, true);
         list_remove(&session->blocked_link);
@@ -328,20 +354,36 @@ static size_t session_received(void *ctx, struct str data)
 
 static void session_drained(void *ctx)
 {
-    http_session_run(ctx);
+    const struct http_session *session = ctx;
+    if (session->fd >= 0) {
+        http_session_run(ctx);
+    }
+}
+
+/* libmicrohttpd never had it. */
+static void session_closed_early(struct http_session *session, bool by_us)
+{
+    if (by_us && session->heard && !session->refused && !session->server->net->stopping) {
+        static const char why[] = "the request's head did not come to its end in time";
+        answer_alone(session, STR("408 Request Timeout"), why, why);
+    }
+    http_session_free(session);
 }
 
 static void session_closed(void *ctx, const char *why, bool by_us)
 {
-    (void)by_us;
     struct http_session *session = ctx;
     LOG_DEBUG("net", "conn=%" PRIu64 " closed: %s", session->conn_id, why);
+    if (session->fd < 0) {
+        session_closed_early(session, by_us);
+        return;
+    }
     session->conn = NULL;
     list_remove(&session->blocked_link);
     close(session->fd);
     session->fd = -1;
     if (session->over) {
-        session_free(session);
+        http_session_free(session);
         return;
     }
     if (session->exchange != NULL) {
@@ -364,7 +406,7 @@ static void connection_noted(void *ctx, struct MHD_Connection *connection, void 
     session->over = true;
     session->connection = NULL;
     if (session->conn == NULL) {
-        session_free(session);
+        http_session_free(session);
     } else if (list_empty(&session->pending_link)) {
         list_append(&server->pending, &session->pending_link);
     }
@@ -471,6 +513,14 @@ enum status http_server_create(struct net *net, const struct http_server_config 
     net_tick_end_add(net, &server->tick_end);
     *ret_server = server;
     return STATUS_OK;
+}
+
+void http_server_add_websocket(struct http_server *server, const struct http_websocket *websocket)
+{
+    assert(server->websocket_count < HTTP_WEBSOCKETS_MAX);
+    assert(websocket->sub_protocol != NULL && websocket->protocol != NULL);
+
+    server->websockets[server->websocket_count++] = *websocket;
 }
 
 /* An exchange that is still kept is told, and dropped without an answer. */

@@ -29,11 +29,32 @@ struct http_server_config {
     /* A request with a body above body_max: answer 413 in the endpoint's own form. The body is not
      * there. One that goes on beyond HTTP_DISCARD_MAX is hung up on. */
     void (*too_large)(void *ctx, struct http_exchange *exchange);
+    /* A WebSocket was asked for in a way that cannot be granted; the answer is on its way. For log
+     * and journal; NULL: it is logged here. */
+    void (*websocket_refused)(void *ctx, struct net_conn *conn, const char *why);
 };
 
 MUST_CHECK enum status http_server_create(struct net *net, const struct http_server_config *config,
                                           struct http_server **ret_server);
 void http_server_destroy(struct http_server *server); /* before net_destroy(); takes NULL */
+
+/*
+ * What a WebSocket of one sub-protocol carries (device protocol reference, 1.9). To the protocol
+ * its connection looks like any other: output leaves after the tick's commit, net_conn_close()
+ * sends the close frame behind it.
+ */
+struct http_websocket {
+    const char *sub_protocol; /* "mqtt"; compared in any case, echoed as the client spells it */
+    bool at_root;             /* accepted at "/" too (service reference, 6.1) */
+    const struct net_protocol *protocol;
+    void *endpoint; /* given to protocol->opened() */
+};
+enum { HTTP_WEBSOCKETS_MAX = 4 };
+
+/* Serves one more sub-protocol at the paths $iothub/websocket and $servicebus/websocket. Asked of a
+ * connection's first request; a server without any knows no WebSockets. Copied; `protocol` lives as
+ * long as net. */
+void http_server_add_websocket(struct http_server *server, const struct http_websocket *websocket);
 
 /* For net_listener_config: protocol, and `server` as its endpoint. */
 const struct net_protocol *http_protocol(void);

@@ -21,19 +21,25 @@ struct http_server {
     struct list pending;         /* sessions whose answers may be waiting in the socketpair */
     struct list blocked;         /* sessions whose socketpair is full */
     struct http_session *adding; /* while libmicrohttpd is told of it */
+    struct http_websocket websockets[HTTP_WEBSOCKETS_MAX];
+    size_t websocket_count;
     bool run_wanted;
     bool alarm_set;
 };
 
-/* One connection, until both net and libmicrohttpd have let go of it. */
+/*
+ * One connection, until both net and libmicrohttpd have let go of it; libmicrohttpd gets it when
+ * its first request is known to be no WebSocket's.
+ */
 struct http_session {
     struct http_server *server;
     struct net_conn *conn; /* NULL once the client is gone */
     uint64_t conn_id;
     struct MHD_Connection *connection;
     struct http_exchange *exchange; /* the one in progress */
-    int fd;                         /* our end of the socketpair; -1 once the client is gone */
-    bool over;                      /* libmicrohttpd has closed its end */
+    int fd;          /* our end of the socketpair; -1 before there is one, and once the client is
+                        gone */
+    bool over;       /* libmicrohttpd has closed its end */
     bool answering;  /* what comes out of the socketpair answers an exchange of ours */
     bool unanswered; /* something came that led neither to an exchange nor to an answer yet */
     bool heard;      /* the first bytes were looked at */
@@ -85,6 +91,19 @@ struct http_exchange {
 
 /* libmicrohttpd has something to do for this session: it will run when the tick ends. */
 void http_session_run(struct http_session *session);
+
+/* Before libmicrohttpd has it: when the client is gone, or it has become a WebSocket. */
+void http_session_free(struct http_session *session);
+
+/* ---- http_upgrade.c ---- */
+
+enum http_first {
+    HTTP_FIRST_WAITS,   /* for more bytes */
+    HTTP_FIRST_REQUEST, /* an ordinary request */
+    HTTP_FIRST_DONE,    /* refused, or a WebSocket now: then the session is gone */
+};
+/* Decides what a connection's first bytes are. */
+enum http_first http_session_judge(struct http_session *session, struct str data);
 
 /* ---- http_exchange.c ---- */
 

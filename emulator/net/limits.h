@@ -44,4 +44,14 @@
 /* What is thrown away of a body that is too large, before hanging up. */
 #define HTTP_DISCARD_MAX ((size_t)16 * 1024 * 1024)
 
+/* A request that asks for a WebSocket, up to its empty line, and the first request of any
+ * connection: until that much is there it is not known who is to have it. */
+#define UPGRADE_HEAD_MAX ((size_t)16 * 1024)
+#define UPGRADE_HEAD_US  INT64_C(60000000)
+/* One frame of a client's. The bytes in it go on as they come; nobody needs larger ones to carry
+ * packets of 300 KB. */
+#define WEBSOCKET_FRAME_MAX ((size_t)1024 * 1024)
+/* Above what the protocol inside may leave unsent: heads of frames, and pongs. */
+#define WEBSOCKET_OVERHEAD_MAX ((size_t)64 * 1024)
+
 #endif

@@ -38,12 +38,11 @@ void net_tick_end_remove(struct net_tick_end *tick_end)
  * A connection that only had older output left to write goes on. */
 static void drop_uncommitted(struct net_conn *conn)
 {
-    if (conn->output.size == conn->output_committed && buf_status(&conn->output) == STATUS_OK) {
+    if (net_conn_unsent(conn) == conn->output_committed && conn_output_status(conn) == STATUS_OK) {
         conn_write(conn);
         return;
     }
-    buf_finish(&conn->output);
-    conn->output_committed = 0;
+    conn_output_forget(conn);
     if (conn->state == CONN_OPEN) {
         conn->reset = true;
         conn_mark(conn, "what it asked for could not be stored", true);
@@ -227,6 +226,7 @@ static void lists_init(struct net *net)
     }
     net->deadline_lengths_us[DEADLINE_STRANGER] = NET_STRANGER_US;
     net->deadline_lengths_us[DEADLINE_HANDSHAKE] = NET_HANDSHAKE_US;
+    net->deadline_lengths_us[DEADLINE_REQUEST] = UPGRADE_HEAD_US;
     net->deadline_lengths_us[DEADLINE_FLUSH] = NET_FLUSH_US;
     net->deadline_lengths_us[DEADLINE_LINGER] = NET_LINGER_US;
 }

@@ -25,6 +25,7 @@ enum conn_state {
 enum conn_deadline {
     DEADLINE_STRANGER,
     DEADLINE_HANDSHAKE, /* from accept() until the endpoint has it */
+    DEADLINE_REQUEST,   /* until HTTP knows what its first request is */
     DEADLINE_FLUSH,
     DEADLINE_LINGER,
     DEADLINE_COUNT,
@@ -80,15 +81,18 @@ struct net_listener {
 };
 
 struct handshake; /* handshake.c */
+struct websocket; /* websocket_internal.h */
 
 struct net_conn {
     uv_poll_t poll;
     struct net *net;
-    struct net_listener *listener; /* lives as long as net */
-    SSL *ssl;                      /* owned; NULL on a plain port */
-    struct handshake *handshake;   /* owned while state is CONN_HANDSHAKE */
-    void *session;                 /* the endpoint's, while state is CONN_OPEN */
-    struct buf input;              /* what received() left */
+    struct net_listener *listener;       /* lives as long as net */
+    SSL *ssl;                            /* owned; NULL on a plain port */
+    struct handshake *handshake;         /* owned while state is CONN_HANDSHAKE */
+    const struct net_protocol *protocol; /* the listener's, or what a WebSocket carries */
+    struct websocket *websocket; /* owned; NULL: the protocol's bytes are the connection's */
+    void *session;               /* the endpoint's, while state is CONN_OPEN */
+    struct buf input;            /* what received() left */
     struct buf output;
     size_t output_committed; /* how much of output earlier commits allowed to leave */
     char *why;               /* owned; why it is being closed */
@@ -145,6 +149,15 @@ void conn_mark(struct net_conn *conn, const char *why, bool by_us);
 /* Hands the connection to the endpoint. */
 void conn_open(struct net_conn *conn);
 
+/* From now on the connection is a WebSocket, and its session one of `protocol`; what the session
+ * that had it queued stays in the output. To be called by that session's received(), which is never
+ * called again. False: out of memory, and nothing has changed. */
+MUST_CHECK bool conn_upgrade(struct net_conn *conn, const struct net_protocol *protocol,
+                             void *endpoint);
+
+/* Whether the output has been queued without a fault, framed or not. */
+MUST_CHECK enum status conn_output_status(const struct net_conn *conn);
+
 /* closed() for all that are marked; their output then goes on leaving. */
 void conns_close_marked(struct net *net);
 
@@ -163,6 +176,7 @@ void conns_stop(struct net *net);
 void conn_read(struct net_conn *conn);
 /* Output has left or is waiting for the socket; a failure marks or destroys the connection. */
 void conn_write(struct net_conn *conn);
+void conn_output_forget(struct net_conn *conn);
 /* All output has left: close_notify, FIN, and reading what the peer still has to say. */
 void conn_shut(struct net_conn *conn);
 void conn_linger(struct net_conn *conn);

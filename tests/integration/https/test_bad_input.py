@@ -62,12 +62,12 @@ def test_a_missing_feature_is_501_for_who_may_use_it(emulator, owner, method, pa
 
 
 @pytest.mark.parametrize("path", ["/$iothub/websocket", "/%24iothub/websocket", "/$servicebus/websocket/"])
-def test_websockets_are_refused_by_name_without_asking_who(emulator, path):
-    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Protocol": "mqtt"}
+def test_websockets_have_their_own_connections(emulator, path):
     with rest.Rest(emulator) as nobody:
-        answer = nobody.get(path, headers=upgrade, api_version=None)
+        assert nobody.get("/nope", api_version=None).status == 404
+        answer = nobody.get(path, headers={"Connection": "Upgrade", "Upgrade": "websocket"}, api_version=None)
     assert_error(answer, 501, "NotImplemented")
-    assert "over WebSockets" in refusals(emulator)[-1]
+    assert "on a connection that has carried another request" in refusals(emulator)[-1]
 
 
 @pytest.mark.parametrize(
