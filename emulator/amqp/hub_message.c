@@ -7,6 +7,7 @@
 #include "amqp/message.h"
 #include "base/base64.h"
 #include "base/clock.h"
+#include "base/guid.h"
 #include "base/json.h"
 
 #define TEXT(literal)                                                                              \
@@ -148,7 +149,8 @@ static int64_t micros_of(int64_t milliseconds)
 static enum hub_code text_of(const struct amqp_value *value, struct arena *arena,
                              struct str *ret_text, struct problem *problem)
 {
-    char uuid[AMQP_UUID_TEXT_SIZE];
+    struct guid uuid;
+    char uuid_text[GUID_TEXT_SIZE];
     char time[CLOCK_TEXT_SIZE];
     switch (value->type) {
     case AMQP_NULL:
@@ -180,8 +182,9 @@ static enum hub_code text_of(const struct amqp_value *value, struct arena *arena
         clock_text_iso(micros_of(value->i), time);
         return keep(arena, str_from(time), ret_text, problem);
     case AMQP_UUID:
-        amqp_uuid_text(value->bytes, uuid);
-        return keep(arena, str_from(uuid), ret_text, problem);
+        memcpy(uuid.bytes, value->bytes.data, GUID_SIZE);
+        guid_text(&uuid, uuid_text);
+        return keep(arena, str_from(uuid_text), ret_text, problem);
     case AMQP_BINARY:
         return base64_text(value->bytes, arena, ret_text, problem);
     case AMQP_DECIMAL:

@@ -2,8 +2,6 @@
 /* Sections: read, and written. */
 #include "amqp/message.h"
 
-#include <inttypes.h>
-
 /* ---- which types a field of the properties section may have ---- */
 
 #define TYPE(type) (1U << (type))
@@ -33,22 +31,44 @@ static const struct {
 static void read_properties(struct amqp_reader *reader, const struct amqp_value *list,
                             struct amqp_message *message)
 {
-    struct amqp_reader inside = amqp_reader_inside(list);
-    for (size_t i = 0; i < AMQP_PROPERTY_COUNT; i++) {
-        struct amqp_value value;
-        if (!amqp_read(&inside, &value)) {
-            return; /* the rest may be left out */
-        }
-        if (value.type != AMQP_NULL && (fields[i].types & TYPE(value.type)) == 0) {
-            amqp_reader_refuse(reader, "a %s of type %s in the properties that end", fields[i].name,
-                               amqp_type_name(value.type));
-            return;
-        }
-        message->properties[i] = value;
+    struct amqp_reader inside = amqp_reader_into(reader, list);
+    if (list->count > AMQP_PROPERTY_COUNT) {
+        amqp_reader_refuse(&inside, "more than %d properties", AMQP_PROPERTY_COUNT);
     }
-    if (inside.left.size > 0) {
-        amqp_reader_refuse(reader, "more than %d properties end", AMQP_PROPERTY_COUNT);
+    uint32_t i = 0;
+    for (; i < list->count && !inside.failed; i++) { /* the last ones may be left out */
+        struct amqp_value *value = &message->properties[i];
+        if (!amqp_read(&inside, value)) {
+            break;
+        }
+        if (value->type != AMQP_NULL && (fields[i].types & TYPE(value->type)) == 0) {
+            amqp_reader_refuse(&inside, "a %s of type %s, which ends", fields[i].name,
+                               amqp_type_name(value->type));
+        }
     }
+    reader->failed = inside.failed || !amqp_reader_finish(&inside, list, i);
+}
+
+static void read_through(struct amqp_reader *reader, const struct amqp_value *compound)
+{
+    struct amqp_reader inside = amqp_reader_into(reader, compound);
+    reader->failed = !amqp_reader_finish(&inside, compound, 0);
+}
+
+static void read_application(struct amqp_reader *reader, const struct amqp_value *map)
+{
+    struct amqp_reader inside = amqp_reader_into(reader, map);
+    struct amqp_value key;
+    struct amqp_value value;
+    uint32_t read_count = 0;
+    while (read_count < map->count && amqp_map_next(&inside, &key, &value)) {
+        if (key.type != AMQP_STRING && key.type != AMQP_SYMBOL) {
+            amqp_reader_refuse(&inside, "an application property whose name is a %s ends",
+                               amqp_type_name(key.type));
+        }
+        read_count += 2;
+    }
+    reader->failed = inside.failed || !amqp_reader_finish(&inside, map, read_count);
 }
 
 /* ---- sections ---- */
@@ -108,7 +128,8 @@ static bool read_section(struct amqp_reader *reader, enum amqp_section *ret_sect
         amqp_reader_refuse(reader, "a section that messages do not have");
         return false;
     }
-    if (!amqp_read(reader, &value)) {
+    const bool is_any = section == AMQP_SECTION_SEQUENCE || section == AMQP_SECTION_VALUE;
+    if (!(is_any ? amqp_read(reader, &value) : amqp_read_outside(reader, &value))) {
         amqp_reader_refuse(reader, "a section without contents");
         return false;
     }
@@ -122,19 +143,6 @@ static bool read_section(struct amqp_reader *reader, enum amqp_section *ret_sect
     *ret_section = section;
     *ret_value = value;
     return true;
-}
-
-static void check_names(struct amqp_reader *reader, const struct amqp_value *map)
-{
-    struct amqp_reader inside = amqp_reader_inside(map);
-    struct amqp_value key;
-    struct amqp_value value;
-    while (amqp_map_next(&inside, &key, &value)) {
-        if (key.type != AMQP_STRING && key.type != AMQP_SYMBOL) {
-            amqp_reader_refuse(reader, "an application property whose name is a %s: the map ends",
-                               amqp_type_name(key.type));
-        }
-    }
 }
 
 static void add_body(struct amqp_reader *reader, enum amqp_section section,
@@ -161,15 +169,17 @@ static void add_section(struct amqp_reader *reader, enum amqp_section section,
     case AMQP_SECTION_HEADER:
     case AMQP_SECTION_DELIVERY_ANNOTATIONS:
     case AMQP_SECTION_FOOTER:
+        read_through(reader, value);
         break;
     case AMQP_SECTION_ANNOTATIONS:
+        read_through(reader, value);
         message->annotations = *value;
         break;
     case AMQP_SECTION_PROPERTIES:
         read_properties(reader, value, message);
         break;
     case AMQP_SECTION_APPLICATION:
-        check_names(reader, value);
+        read_application(reader, value);
         message->application = *value;
         break;
     case AMQP_SECTION_DATA:
@@ -293,30 +303,4 @@ void amqp_append_data(struct buf *out, struct str body)
 void amqp_append_value_section(struct buf *out)
 {
     amqp_append_descriptor(out, AMQP_SECTION_VALUE);
-}
-
-/* ---- ids ---- */
-
-void amqp_uuid_text(struct str uuid, char out[AMQP_UUID_TEXT_SIZE])
-{
-    static const char digits[] = "0123456789abcdef";
-    size_t at = 0;
-    for (size_t i = 0; i < AMQP_UUID_SIZE; i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10) {
-            out[at++] = '-';
-        }
-        const uint8_t byte = (uint8_t)uuid.data[i];
-        out[at++] = digits[byte >> 4];
-        out[at++] = digits[byte & 0xf];
-    }
-    out[at] = '\0';
-}
-
-void amqp_guid_swap(const uint8_t uuid[AMQP_UUID_SIZE], uint8_t out[AMQP_UUID_SIZE])
-{
-    static const uint8_t order[AMQP_UUID_SIZE] = {3, 2, 1,  0,  5,  4,  7,  6,
-                                                  8, 9, 10, 11, 12, 13, 14, 15};
-    for (size_t i = 0; i < AMQP_UUID_SIZE; i++) {
-        out[i] = uuid[order[i]];
-    }
 }

@@ -139,13 +139,4 @@ void amqp_append_value_section(struct buf *out);
 void amqp_append_hub_message(struct buf *out, const struct hub_message *message,
                              const struct amqp_entry *annotations, size_t annotation_count);
 
-/* ---- ids ---- */
-
-enum { AMQP_UUID_SIZE = 16, AMQP_UUID_TEXT_SIZE = 37 };
-void amqp_uuid_text(struct str uuid, char out[AMQP_UUID_TEXT_SIZE]); /* NUL-ended */
-
-/* A GUID's 16 bytes as .NET orders them: the first three groups back to front. The same call leads
- * there and back. */
-void amqp_guid_swap(const uint8_t uuid[AMQP_UUID_SIZE], uint8_t out[AMQP_UUID_SIZE]);
-
 #endif

@@ -4,7 +4,6 @@
 #include "amqp/value.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -235,8 +234,8 @@ static inline bool read_variable(struct amqp_reader *reader, size_t size_of_size
 /* ---- values in values ---- */
 
 static bool read_value(struct amqp_reader *reader, unsigned depth, struct amqp_value *ret_value);
-static bool read_contents(struct amqp_reader *reader, uint8_t code, unsigned depth,
-                          struct amqp_value *ret_value);
+static inline bool read_contents(struct amqp_reader *reader, uint8_t code, unsigned depth,
+                                 struct amqp_value *ret_value);
 
 /* Reads `count` values, which must be all there is. */
 static bool check_values(struct amqp_reader *inside, uint32_t count, unsigned depth)
@@ -248,8 +247,7 @@ static bool check_values(struct amqp_reader *inside, uint32_t count, unsigned de
         }
     }
     if (inside->left.size > 0) {
-        amqp_reader_refuse(inside, "%zu bytes follow the last of %" PRIu32 " values",
-                           inside->left.size, count);
+        amqp_reader_refuse(inside, "%zu bytes follow the last value", inside->left.size);
     }
     return !inside->failed;
 }
@@ -281,6 +279,13 @@ static bool check_elements(struct amqp_reader *inside, uint32_t count, unsigned 
     return !inside->failed;
 }
 
+static bool check_inside(struct amqp_reader *inside, const struct amqp_value *value, unsigned depth)
+{
+    return value->type == AMQP_ARRAY ? check_elements(inside, value->count, depth)
+                                     : check_values(inside, value->count, depth);
+}
+
+/* At depth 0 what is inside is left unread. */
 static bool read_compound(struct amqp_reader *reader, size_t size_of_size, unsigned depth,
                           struct amqp_value *value)
 {
@@ -298,22 +303,17 @@ static bool read_compound(struct amqp_reader *reader, size_t size_of_size, unsig
     }
     value->count = (uint32_t)count;
     value->bytes = inside.left;
-    if (reader->checked) {
-        return true;
-    }
     if (value->type == AMQP_MAP && count % 2 != 0) {
         amqp_reader_refuse(&inside, "a map with a key that has no value");
-    } else if (value->type == AMQP_ARRAY) {
-        (void)check_elements(&inside, value->count, depth + 1);
-    } else {
-        (void)check_values(&inside, value->count, depth + 1);
+    } else if (!reader->checked && depth > 0) {
+        (void)check_inside(&inside, value, depth + 1);
     }
     reader->failed = inside.failed;
     return !reader->failed;
 }
 
-static bool read_contents(struct amqp_reader *reader, uint8_t code, unsigned depth,
-                          struct amqp_value *ret_value)
+static inline bool read_contents(struct amqp_reader *reader, uint8_t code, unsigned depth,
+                                 struct amqp_value *ret_value)
 {
     if (types[code] == UNKNOWN) {
         amqp_reader_refuse(reader, "the format code 0x%02x, which AMQP 1.0 does not have,", code);
@@ -384,6 +384,30 @@ bool amqp_read(struct amqp_reader *reader, struct amqp_value *ret_value)
     }
     *ret_value = value;
     return true;
+}
+
+bool amqp_read_outside(struct amqp_reader *reader, struct amqp_value *ret_value)
+{
+    struct amqp_value value;
+    if (reader->failed || reader->left.size == 0 || !read_value(reader, 0, &value)) {
+        return false;
+    }
+    *ret_value = value;
+    return true;
+}
+
+struct amqp_reader amqp_reader_into(const struct amqp_reader *outer,
+                                    const struct amqp_value *compound)
+{
+    struct amqp_reader inside = *outer;
+    inside.left = compound->bytes;
+    return inside;
+}
+
+bool amqp_reader_finish(struct amqp_reader *inside, const struct amqp_value *compound,
+                        uint32_t read_count)
+{
+    return check_values(inside, compound->count - read_count, 1);
 }
 
 bool amqp_map_next(struct amqp_reader *reader, struct amqp_value *ret_key,

@@ -88,6 +88,17 @@ struct amqp_reader amqp_reader_inside(const struct amqp_value *compound);
  * and the problem says at which byte and why. */
 bool amqp_read(struct amqp_reader *reader, struct amqp_value *ret_value);
 
+/*
+ * For who walks everything once: reads a value without looking into it. A list or map that came so
+ * is read through by a reader of its own, which amqp_reader_finish() ends: it reads what is left of
+ * the count and refuses what is left after it. Copy its `failed` back.
+ */
+bool amqp_read_outside(struct amqp_reader *reader, struct amqp_value *ret_value);
+struct amqp_reader amqp_reader_into(const struct amqp_reader *outer,
+                                    const struct amqp_value *compound);
+bool amqp_reader_finish(struct amqp_reader *inside, const struct amqp_value *compound,
+                        uint32_t read_count);
+
 /* Makes the reader fail where it stands, unless it failed before. */
 void amqp_reader_refuse(struct amqp_reader *reader, const char *format, ...) PRINTF_LIKE(2, 3);
 
