@@ -54,20 +54,40 @@ static pn_bytes_t bytes_of(const char *text)
     return pn_bytes(strlen(text), text);
 }
 
+static void tracking_id(struct hub *hub, char out[RANDOM_UUID_SIZE])
+{
+    out[0] = '\0';
+    if (hub != NULL) {
+        random_uuid(hub_random(hub), out);
+    }
+}
+
+static void append_error(struct buf *out, struct hub *hub, enum hub_code code, const char *id,
+                         const char *why)
+{
+    char now[CLOCK_TEXT_SIZE] = "";
+    if (hub != NULL) {
+        clock_text_iso(hub_now_us(hub), now);
+    }
+    buf_append_format(out, "{\"errorCode\":%d,\"trackingId\":\"%s\",\"message\":", (int)code, id);
+    json_append_string(out, str_from(why));
+    buf_append_format(out, ",\"timestampUtc\":\"%s\"}", now);
+}
+
+void amqp_error_append(struct buf *out, struct hub *hub, enum hub_code code, const char *why)
+{
+    char id[RANDOM_UUID_SIZE];
+    tracking_id(hub, id);
+    append_error(out, hub, code, id, why);
+}
+
 void amqp_condition_set(pn_condition_t *condition, struct hub *hub, enum hub_code code,
                         const char *why, struct buf *scratch)
 {
-    char tracking_id[RANDOM_UUID_SIZE] = "";
-    char now[CLOCK_TEXT_SIZE] = "";
-    if (hub != NULL) {
-        random_uuid(hub_random(hub), tracking_id);
-        clock_text_iso(hub_now_us(hub), now);
-    }
+    char id[RANDOM_UUID_SIZE];
+    tracking_id(hub, id);
     buf_clear(scratch);
-    buf_append_format(scratch, "{\"errorCode\":%d,\"trackingId\":\"%s\",\"message\":", (int)code,
-                      tracking_id);
-    json_append_string(scratch, str_from(why));
-    buf_append_format(scratch, ",\"timestampUtc\":\"%s\"}", now);
+    append_error(scratch, hub, code, id, why);
     pn_condition_set_name(condition, amqp_condition_of(code));
     pn_condition_set_description(condition, buf_status(scratch) == STATUS_OK ? scratch->data : why);
     pn_data_t *info = pn_condition_info(condition);
@@ -75,7 +95,7 @@ void amqp_condition_set(pn_condition_t *condition, struct hub *hub, enum hub_cod
     pn_data_put_map(info);
     pn_data_enter(info);
     pn_data_put_symbol(info, bytes_of("com.microsoft:tracking-id"));
-    pn_data_put_string(info, bytes_of(tracking_id));
+    pn_data_put_string(info, bytes_of(id));
     pn_data_put_symbol(info, bytes_of("com.microsoft:error-code"));
     pn_data_put_int(info, (int)code);
     pn_data_exit(info);

@@ -10,8 +10,12 @@
 
 const char *amqp_condition_of(enum hub_code code);
 
-/* Fills a condition as the service does: the description is a JSON text with the code, a tracking
- * id, the words and the time; the info has the tracking id. `scratch` is cleared first. */
+/* What went wrong as the service writes it: a JSON text with the code, a tracking id, the words and
+ * the time. */
+void amqp_error_append(struct buf *out, struct hub *hub, enum hub_code code, const char *why);
+
+/* Fills a condition as the service does: the description is that text, and the info has the
+ * tracking id. `scratch` is cleared first. */
 void amqp_condition_set(pn_condition_t *condition, struct hub *hub, enum hub_code code,
                         const char *why, struct buf *scratch);
 

@@ -62,6 +62,19 @@ bool amqp_is_text(const struct amqp_value *value, struct str text)
            str_equal(value->bytes, text);
 }
 
+bool amqp_whole_number(const struct amqp_value *value, int64_t *ret_number)
+{
+    if (value->type >= AMQP_UBYTE && value->type <= AMQP_ULONG && value->u <= INT64_MAX) {
+        *ret_number = (int64_t)value->u;
+        return true;
+    }
+    if (value->type >= AMQP_BYTE && value->type <= AMQP_LONG) {
+        *ret_number = value->i;
+        return true;
+    }
+    return false;
+}
+
 void amqp_reader_init(struct amqp_reader *reader, struct str bytes, struct problem *problem)
 {
     *reader = (struct amqp_reader){.left = bytes, .start = bytes.data, .problem = problem};

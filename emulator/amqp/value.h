@@ -69,6 +69,9 @@ const char *amqp_type_name(enum amqp_type type);
 /* True for a string or symbol with these bytes. */
 bool amqp_is_text(const struct amqp_value *value, struct str text);
 
+/* A whole number of any type that fits; false: it is none. */
+bool amqp_whole_number(const struct amqp_value *value, int64_t *ret_number);
+
 /* ---- reading ---- */
 
 struct amqp_reader {
