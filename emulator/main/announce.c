@@ -7,7 +7,13 @@
 #include "main/app.h"
 #include "main/files.h"
 
-enum { TEXT_MAX = 1 << 20, HTTPS_PORT = 443, MQTT_PORT = 8883 };
+enum {
+    TEXT_MAX = 1 << 20,
+    HTTPS_PORT = 443,
+    MQTT_PORT = 8883,
+    AMQP_PORT = 5671,
+    PLAIN_PORT = 5672
+};
 
 static uint16_t https_port(const struct app *app)
 {
@@ -29,6 +35,22 @@ void app_append_service_string(struct buf *out, const struct app *app)
     const struct hub_policy *owner = &hub_policies(app->hub)[0];
     buf_append_format(out, ";SharedAccessKeyName=%s;SharedAccessKey=%s", owner->name,
                       owner->primary_key);
+}
+
+/*
+ * For readers of the built-in endpoint, in the form of Event Hubs: without TLS where that port is
+ * bound, since then nothing has to be trusted (service reference, 7.5).
+ */
+static void append_event_hubs_string(struct buf *out, const struct app *app)
+{
+    const bool plain = app->ports[APP_AMQP_PLAIN] != 0;
+    const struct hub_policy *owner = &hub_policies(app->hub)[0];
+    buf_append_str(out, STR("Endpoint=sb://"));
+    append_host(out, hub_host(app->hub), app->ports[plain ? APP_AMQP_PLAIN : APP_AMQP],
+                plain ? PLAIN_PORT : AMQP_PORT);
+    buf_append_format(out, ";SharedAccessKeyName=%s;SharedAccessKey=%s;EntityPath=%.*s%s",
+                      owner->name, owner->primary_key, STR_ARG(hub_name(app->hub)),
+                      plain ? ";UseDevelopmentEmulator=true" : "");
 }
 
 static void append_permissions(struct buf *out, unsigned permissions)
@@ -79,7 +101,9 @@ enum status app_write_ready_file(const struct app *app, struct problem *problem)
     }
     CLEANUP(buf_finish) struct buf text = BUF_INIT(TEXT_MAX);
     CLEANUP(buf_finish) struct buf service = BUF_INIT(TEXT_MAX);
+    CLEANUP(buf_finish) struct buf event_hubs = BUF_INIT(TEXT_MAX);
     app_append_service_string(&service, app);
+    append_event_hubs_string(&event_hubs, app);
     buf_append_format(&text, "{\n  \"pid\": %ld,\n  \"version\": \"%s\",\n", (long)getpid(),
                       EMULATOR_VERSION);
     append_member(&text, "hubName", hub_name(app->hub));
@@ -93,6 +117,7 @@ enum status app_write_ready_file(const struct app *app, struct problem *problem)
     append_member(&text, "caPath", str_from(net_tls_ca_path(app->tls)));
     append_member(&text, "caBundlePath", str_from(net_tls_bundle_path(app->tls)));
     append_member(&text, "serviceConnectionString", buf_str(&service));
+    append_member(&text, "eventHubsConnectionString", buf_str(&event_hubs));
     buf_append_str(&text, STR("  \"policies\": ["));
     append_policies(&text, app);
     buf_append_str(&text, STR("\n  ]\n}\n"));
@@ -160,6 +185,9 @@ static void print_next(const struct app *app, struct str service)
     CLEANUP(buf_finish) struct buf text = BUF_INIT(TEXT_MAX);
     buf_append_str(&text, STR("\nnext, in another terminal\n  export"));
     append_assignment(&text, "IOTHUB_CONNECTION_STRING", service);
+    CLEANUP(buf_finish) struct buf event_hubs = BUF_INIT(TEXT_MAX);
+    append_event_hubs_string(&event_hubs, app);
+    append_assignment(&text, "EVENTHUB_CONNECTION_STRING", buf_str(&event_hubs));
     buf_append_str(&text, STR("\n  export"));
     append_assignment(&text, "IOTHUB_CA_FILE", ca);
     append_assignment(&text, "SSL_CERT_FILE", bundle);

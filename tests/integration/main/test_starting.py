@@ -66,6 +66,7 @@ def test_what_it_prints_can_be_typed(emulator_factory):
         ["sh", "-c", "\n".join(lines[:2]) + "\nenv"], capture_output=True, text=True, env={"PATH": os.environ["PATH"]}
     ).stdout
     assert f"IOTHUB_CONNECTION_STRING={emulator.service_connection_string}" in shown
+    assert f"EVENTHUB_CONNECTION_STRING={json.loads(emulator.ready_path.read_text())['eventHubsConnectionString']}" in shown
     assert f"IOTHUB_CA_FILE={emulator.ca_path}" in shown
     assert f"SSL_CERT_FILE={emulator.ca_bundle_path}" in shown
 
