@@ -187,9 +187,10 @@ struct amqp_endpoint {
     struct hubs *hubs;
     pn_collector_t *collector; /* of all engines; emptied before anybody else is served */
     struct net_tick_end tick_end;
-    struct list dirty;    /* amqp_conn.dirty_link: something happened on them */
-    struct list ended;    /* links whose memory waits: amqp_link.conn_link */
-    struct timers timers; /* the wire's waits, on the machine's monotonic clock */
+    struct list dirty;       /* amqp_conn.dirty_link: something happened on them */
+    struct list ended;       /* links whose memory waits: amqp_link.conn_link */
+    struct timers timers;    /* the wire's waits, on the machine's monotonic clock */
+    int64_t (*now_us)(void); /* that clock; tests have one of their own */
     struct net_alarm *alarm;
     int64_t alarm_at_us; /* INT64_MAX: it is not set */
 
@@ -218,14 +219,13 @@ struct amqp_conn {
     struct net_conn *net;
     struct hub *hub; /* the one named in open; before it the one dialled; NULL: none */
     enum amqp_conn_state state;
-    bool opened;      /* open was answered */
-    bool had_grant;   /* somebody proved who he is */
-    bool closing;     /* our close is on its way */
-    bool net_closed;  /* net has told of the end: it is not to be asked for it */
-    bool paused;      /* nothing is read until the peer has read */
-    bool starved;     /* a link was refused credit because of what waits to be read */
-    bool by_plain;    /* the token came in SASL: it ends with the connection */
-    bool by_external; /* SASL chose the certificate */
+    bool opened;     /* open was answered */
+    bool had_grant;  /* somebody proved who he is */
+    bool closing;    /* our close is on its way */
+    bool net_closed; /* net has told of the end: it is not to be asked for it */
+    bool paused;     /* nothing is read until the peer has read */
+    bool starved;    /* a link was refused credit because of what waits to be read */
+    bool by_plain;   /* the token came in SASL: it ends with the connection */
     pn_transport_t *transport;
     pn_connection_t *engine;
     uint32_t message_format; /* of the transfer that the engine has been given */

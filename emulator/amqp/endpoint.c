@@ -24,7 +24,7 @@ static void alarm_update(struct amqp_endpoint *endpoint)
     if (due_us == INT64_MAX || due_us >= endpoint->alarm_at_us) {
         return; /* an alarm that comes early finds nothing due, and is set again */
     }
-    const int64_t in_us = due_us - clock_monotonic_us();
+    const int64_t in_us = due_us - endpoint->now_us();
     const uint64_t in_ms = in_us <= 0 ? 0 : (uint64_t)(in_us + 999) / 1000;
     if (net_alarm_set(endpoint->alarm, in_ms) == STATUS_OK) {
         endpoint->alarm_at_us = due_us;
@@ -37,13 +37,13 @@ static void alarm_fired(void *ctx)
 {
     struct amqp_endpoint *endpoint = ctx;
     endpoint->alarm_at_us = INT64_MAX;
-    timers_fire(&endpoint->timers, clock_monotonic_us());
+    timers_fire(&endpoint->timers, endpoint->now_us());
     alarm_update(endpoint);
 }
 
 void amqp_timer_start(struct amqp_endpoint *endpoint, struct timer *timer, uint64_t in_ms)
 {
-    const int64_t due_us = clock_monotonic_us() + (int64_t)in_ms * 1000;
+    const int64_t due_us = endpoint->now_us() + (int64_t)in_ms * 1000;
     if (timers_start(&endpoint->timers, timer, due_us) != STATUS_OK) {
         LOG_ERROR("amqp", "a timer could not be started: out of memory");
         return;
@@ -96,6 +96,7 @@ enum status amqp_endpoint_create(struct net *net, struct hubs *hubs,
     list_init(&endpoint->ended);
     timers_init(&endpoint->timers);
     endpoint->alarm_at_us = INT64_MAX;
+    endpoint->now_us = clock_monotonic_us;
     buf_init(&endpoint->incoming, AMQP_MESSAGE_SIZE_MAX);
     buf_init(&endpoint->text, AMQP_ANSWER_SIZE_MAX);
     buf_init(&endpoint->message, AMQP_ANSWER_SIZE_MAX);

@@ -168,8 +168,21 @@ static void session_opened(struct amqp_conn *conn, pn_session_t *session)
     amqp_conn_touch(conn);
 }
 
+/* Of the session's links that ended before it, without the peer's word: they go with it. */
+static void forget_ended(struct amqp_conn *conn, const pn_session_t *session)
+{
+    for (pn_link_t *engine = pn_link_head(conn->engine, PN_LOCAL_CLOSED | PN_REMOTE_ACTIVE);
+         engine != NULL && conn->links_ended > 0;
+         engine = pn_link_next(engine, PN_LOCAL_CLOSED | PN_REMOTE_ACTIVE)) {
+        if (pn_link_session(engine) == session) {
+            conn->links_ended--;
+        }
+    }
+}
+
 static void session_closed(struct amqp_conn *conn, pn_session_t *session)
 {
+    forget_ended(conn, session);
     for (struct list *at = conn->links.next; at != &conn->links;) {
         struct amqp_link *link = LIST_ENTRY(at, struct amqp_link, conn_link);
         at = at->next;
@@ -350,8 +363,7 @@ static bool give_output(struct amqp_conn *conn)
 
 static void tell_time(struct amqp_conn *conn)
 {
-    struct timers *timers = &conn->endpoint->timers;
-    const int64_t now_ms = clock_monotonic_us() / 1000;
+    const int64_t now_ms = conn->endpoint->now_us() / 1000;
     const int64_t due_ms = pn_transport_tick(conn->transport, now_ms);
     /* Due times only ever move away: a timer that comes early asks again. */
     if (due_ms > 0 &&
@@ -359,7 +371,6 @@ static void tell_time(struct amqp_conn *conn)
         amqp_timer_start(conn->endpoint, &conn->heartbeat,
                          due_ms > now_ms ? (uint64_t)(due_ms - now_ms) : 0);
     }
-    (void)timers;
 }
 
 void amqp_engine_flush(struct amqp_conn *conn)

@@ -157,8 +157,7 @@ static enum hub_code plain(struct amqp_conn *conn, struct str response, struct i
 static enum hub_code external(struct amqp_conn *conn, struct problem *problem)
 {
     struct net_client_certificate certificate;
-    conn->by_external = net_conn_client_certificate(conn->net, &certificate);
-    if (!conn->by_external) {
+    if (!net_conn_client_certificate(conn->net, &certificate)) {
         problem_set(problem, PROBLEM_NO_OFFSET,
                     "SASL EXTERNAL was chosen, but no client certificate came with TLS");
         return HUB_UNAUTHORIZED_ACCESS;
