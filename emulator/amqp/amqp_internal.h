@@ -118,6 +118,7 @@ struct amqp_link {
     struct amqp_grant *grant; /* what it is attached by; NULL: AMQP_FREE */
     struct list conn_link, client_link, grant_link;
     unsigned interests;
+    bool ending; /* what it gives back must not come to it again */
     uint64_t tag_last;
     size_t partial_size; /* of the message that is still coming in */
 };

@@ -133,7 +133,7 @@ static bool choked(const struct amqp_link *link)
 size_t amqp_link_credit(const struct amqp_link *link)
 {
     const int credit = pn_link_credit(link->engine);
-    if (credit <= 0) {
+    if (credit <= 0 || link->ending) {
         return 0;
     }
     if (choked(link)) {
@@ -243,6 +243,7 @@ void amqp_link_settle_all(struct amqp_link *link)
     if (link->kind->direction != AMQP_TO_PEER) {
         return;
     }
+    link->ending = true;
     pn_delivery_t *delivery = pn_unsettled_head(link->engine);
     while (delivery != NULL) {
         pn_delivery_t *next = pn_unsettled_next(delivery);
