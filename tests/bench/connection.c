@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,26 +15,13 @@
 #include "tests/bench/load.h"
 
 enum {
-    CONNECT_HEAD = 0x10,
-    CONNACK_HEAD = 0x20,
-    PUBLISH_QOS_1_HEAD = 0x32,
-    PUBACK_HEAD = 0x40,
-    DISCONNECT_HEAD = 0xe0,
-
-    CLEAN_SESSION = 0x02,
-    WITH_USER_AND_PASSWORD = 0xc0,
-    KEEP_ALIVE_S = 1100,
-    ACKNOWLEDGEMENT_SIZE = 4, /* CONNACK and PUBACK, all that a server sends us */
-    IDENTIFIERS = 65535,      /* 0 is none */
-
     SEQUENCE_DIGITS = 16,
-    ID_SIZE = 64,
     TOKEN_LIFE_S = 3600,
-    CONNECT_MAX = 16 * 1024,
-    OUTPUT_MAX = LOAD_WINDOW_MAX * (LOAD_BODY_MAX + 256),
+    OUTPUT_MAX = LOAD_WINDOW_MAX * LOAD_MESSAGE_MAX,
+    EVENTS_AT_ONCE = 256,
 };
 
-static bool fail(struct connection *connection, const char *what, const char *why)
+bool connection_fail(struct connection *connection, const char *what, const char *why)
 {
     problem_set(&connection->load->problem, PROBLEM_NO_OFFSET, "connection %u: %s%s%s",
                 connection->number, what, why[0] == '\0' ? "" : ": ", why);
@@ -47,120 +34,63 @@ static bool fail_tls(struct connection *connection, const char *what)
     const unsigned long error = ERR_peek_error();
     if (error != 0) {
         const char *reason = ERR_reason_error_string(error);
-        return fail(connection, what, reason == NULL ? "a TLS error" : reason);
+        return connection_fail(connection, what, reason == NULL ? "a TLS error" : reason);
     }
-    return fail(connection, what,
-                error_number == 0 ? "closed by the server" : strerror(error_number));
+    return connection_fail(connection, what,
+                           error_number == 0 ? "closed by the server" : strerror(error_number));
 }
 
-/* ---- packets ---- */
+/* ---- what protocols share ---- */
 
-static void append_u16(struct buf *out, size_t value)
+struct str connection_id(const struct connection *connection, char out[LOAD_ID_SIZE])
 {
-    buf_append_byte(out, (uint8_t)(value >> 8));
-    buf_append_byte(out, (uint8_t)value);
-}
-
-static void append_text(struct buf *out, struct str text)
-{
-    append_u16(out, text.size);
-    buf_append_str(out, text);
-}
-
-static void append_packet(struct buf *out, uint8_t head, struct str rest)
-{
-    buf_append_byte(out, head);
-    size_t left = rest.size;
-    do {
-        buf_append_byte(out, (uint8_t)((left & 0x7f) | (left > 0x7f ? 0x80 : 0)));
-        left >>= 7;
-    } while (left > 0);
-    buf_append_str(out, rest);
-}
-
-static struct str id_of(const struct connection *connection, char out[ID_SIZE])
-{
-    const int size = snprintf(out, ID_SIZE, "%.*s%04u",
+    const int size = snprintf(out, LOAD_ID_SIZE, "%.*s%04u",
                               STR_ARG(connection->load->config->id_prefix), connection->number);
-    return str_of(out, size < ID_SIZE ? (size_t)size : ID_SIZE - 1);
+    return str_of(out, size < LOAD_ID_SIZE ? (size_t)size : LOAD_ID_SIZE - 1);
 }
 
-static enum status append_credentials(struct buf *out, const struct load_config *config,
-                                      struct str id)
+bool connection_sign(struct connection *connection, struct buf *out, struct str resource,
+                     struct str policy)
 {
-    CLEANUP(buf_finish) struct buf text = BUF_INIT(SAS_TOKEN_SIZE_MAX);
-    buf_append_format(&text, "%.*s/%.*s/?api-version=2021-04-12", STR_ARG(config->hub),
-                      STR_ARG(id));
-    append_text(out, buf_str(&text));
-
-    CLEANUP(buf_finish) struct buf resource = BUF_INIT(SAS_TOKEN_SIZE_MAX);
-    buf_append_format(&resource, "%.*s/devices/%.*s", STR_ARG(config->hub), STR_ARG(id));
-    buf_clear(&text);
-    const enum status status = sas_sign(&text, buf_str(&resource), config->key, STR_EMPTY,
-                                        clock_now_us(&CLOCK_SYSTEM) / CLOCK_SECOND + TOKEN_LIFE_S);
-    append_text(out, buf_str(&text));
-    return status;
+    const int64_t expiry_s = clock_now_us(&CLOCK_SYSTEM) / CLOCK_SECOND + TOKEN_LIFE_S;
+    return sas_sign(out, resource, connection->load->config->key, policy, expiry_s) == STATUS_OK ||
+           connection_fail(connection, "could not sign a token", "is --key base64?");
 }
 
-static bool queue_connect(struct connection *connection)
+void connection_append_body(const struct connection *connection, struct buf *out)
 {
-    const struct load_config *config = connection->load->config;
-    CLEANUP(buf_finish) struct buf rest = BUF_INIT(CONNECT_MAX);
-    char id[ID_SIZE];
-    append_text(&rest, STR("MQTT"));
-    buf_append_byte(&rest, 4);
-    buf_append_byte(&rest,
-                    config->hub.size > 0 ? CLEAN_SESSION | WITH_USER_AND_PASSWORD : CLEAN_SESSION);
-    append_u16(&rest, KEEP_ALIVE_S);
-    append_text(&rest, id_of(connection, id));
-    if (config->hub.size > 0 && append_credentials(&rest, config, str_from(id)) != STATUS_OK) {
-        return fail(connection, "could not sign a token", "is --key base64?");
+    const size_t size = connection->load->config->body_size;
+    for (size_t i = 0; i < size; i++) {
+        buf_append_byte(out, (uint8_t)('a' + i % 26));
     }
-    append_packet(&connection->output, CONNECT_HEAD, buf_str(&rest));
-    return buf_status(&connection->output) == STATUS_OK || fail(connection, "out of memory", "");
 }
 
-/* A payload of JSON-like text: a sequence number, when there is room for one, and letters. */
-static bool publish_prepare(struct connection *connection)
+void connection_number_body(struct connection *connection, uint64_t number)
 {
-    const size_t body_size = connection->load->config->body_size;
-    CLEANUP(buf_finish) struct buf rest = BUF_INIT(LOAD_BODY_MAX + ID_SIZE + 64);
-    CLEANUP(buf_finish) struct buf topic = BUF_INIT(ID_SIZE + 64);
-    char id[ID_SIZE];
-    const struct str name = id_of(connection, id);
-    buf_append_format(&topic, "devices/%.*s/messages/events/", STR_ARG(name));
-    append_text(&rest, buf_str(&topic));
-    const size_t identifier_at = rest.size;
-    append_u16(&rest, 0);
-    for (size_t i = 0; i < body_size; i++) {
-        buf_append_byte(&rest, (uint8_t)('a' + i % 26));
+    if (connection->load->config->body_size < SEQUENCE_DIGITS) {
+        return;
     }
-    buf_init(&connection->publish, LOAD_BODY_MAX + ID_SIZE + 64);
-    append_packet(&connection->publish, PUBLISH_QOS_1_HEAD, buf_str(&rest));
-    if (buf_status(&rest) != STATUS_OK || buf_status(&connection->publish) != STATUS_OK) {
-        return fail(connection, "out of memory", "");
+    char *digits = connection->message.data + connection->sequence_at;
+    for (size_t i = SEQUENCE_DIGITS; i > 0; i--, number /= 10) {
+        digits[i - 1] = (char)('0' + number % 10);
     }
-    connection->identifier_at = connection->publish.size - rest.size + identifier_at;
-    connection->sequence_at = connection->identifier_at + 2;
-    return true;
 }
 
-static size_t identifier_of(uint64_t number)
+void connection_is_up(struct connection *connection)
 {
-    return (size_t)(number % IDENTIFIERS) + 1;
+    connection->state = CONNECTION_CONNECTED;
+    connection->load->connected++;
 }
 
-static void publish_fill_in(struct connection *connection, uint64_t number)
+void connection_acknowledge(struct connection *connection, int64_t now_us)
 {
-    char *packet = connection->publish.data;
-    const size_t identifier = identifier_of(number);
-    packet[connection->identifier_at] = (char)(identifier >> 8);
-    packet[connection->identifier_at + 1] = (char)(identifier & 0xff);
-    if (connection->load->config->body_size >= SEQUENCE_DIGITS) {
-        for (size_t i = SEQUENCE_DIGITS; i > 0; i--, number /= 10) {
-            packet[connection->sequence_at + i - 1] = (char)('0' + number % 10);
-        }
+    struct load *load = connection->load;
+    if (load->measuring) {
+        const size_t at = (size_t)(connection->acknowledged % load->config->window);
+        latency_add(&load->latency, now_us - connection->sent_us[at]);
     }
+    connection->acknowledged++;
+    load->acknowledged++;
 }
 
 /* ---- writing ---- */
@@ -174,21 +104,21 @@ static bool arm(struct connection *connection, bool wants_write)
     struct epoll_event event = {.events = EPOLLIN | (wants_write ? EPOLLOUT : 0U),
                                 .data.ptr = connection};
     return epoll_ctl(connection->load->epoll, EPOLL_CTL_MOD, connection->fd, &event) == 0 ||
-           fail(connection, "epoll", strerror(errno));
+           connection_fail(connection, "epoll", strerror(errno));
 }
 
-/* One TLS write takes all of the output or, per record, one PUBLISH of it. */
+/* One TLS write takes all of the output or, per record, one message of it. */
 static bool flush(struct connection *connection)
 {
     struct buf *output = &connection->output;
-    const bool one_by_one =
-        connection->load->config->per_record && connection->state == CONNECTION_CONNECTED;
+    const bool one_by_one = connection->load->config->per_record && connection->message.size > 0 &&
+                            connection->state == CONNECTION_CONNECTED;
     size_t written = 0;
     while (written < output->size) {
         size_t size = output->size - written;
-        if (one_by_one && size > connection->publish.size) {
-            const size_t begun = size % connection->publish.size;
-            size = begun > 0 ? begun : connection->publish.size;
+        if (one_by_one && size > connection->message.size) {
+            const size_t begun = size % connection->message.size;
+            size = begun > 0 ? begun : connection->message.size;
         }
         size_t taken = 0;
         ERR_clear_error();
@@ -206,80 +136,54 @@ static bool flush(struct connection *connection)
     return arm(connection, output->size > 0);
 }
 
-bool connection_publish(struct connection *connection, int64_t now_us, uint64_t more_max)
+/* What the window and the server leave room for. */
+static uint64_t room(const struct connection *connection)
 {
     const uint64_t window = connection->load->config->window;
-    if (connection->sent - connection->acknowledged == window) {
+    const uint64_t free_places = window - (connection->sent - connection->acknowledged);
+    const uint64_t allowed = connection->protocol->allowance == NULL
+                                 ? UINT64_MAX
+                                 : connection->protocol->allowance(connection);
+    return free_places < allowed ? free_places : allowed;
+}
+
+bool connection_publish(struct connection *connection, int64_t now_us, uint64_t more_max)
+{
+    if (connection->protocol->number == NULL) {
         return true;
     }
-    for (uint64_t i = 0; i < more_max && connection->sent - connection->acknowledged < window;
-         i++) {
-        publish_fill_in(connection, connection->sent);
-        buf_append_str(&connection->output, buf_str(&connection->publish));
-        connection->sent_us[connection->sent % window] = now_us;
+    uint64_t more = room(connection);
+    more = more < more_max ? more : more_max;
+    if (more == 0) {
+        return true;
+    }
+    for (; more > 0; more--) {
+        connection->protocol->number(connection, connection->sent);
+        connection_number_body(connection, connection->sent);
+        buf_append_str(&connection->output, buf_str(&connection->message));
+        connection->sent_us[connection->sent % connection->load->config->window] = now_us;
         connection->sent++;
         connection->load->sent++;
     }
     if (buf_status(&connection->output) != STATUS_OK) {
-        return fail(connection, "out of memory", "");
+        return connection_fail(connection, "out of memory", "");
     }
     return flush(connection);
 }
 
 /* ---- reading ---- */
 
-static bool connack(struct connection *connection, const uint8_t *packet)
-{
-    if (connection->state != CONNECTION_CONNECTING) {
-        return fail(connection, "a second CONNACK", "");
-    }
-    if (packet[3] != 0) {
-        char code[16];
-        snprintf(code, sizeof(code), "code %u", packet[3]);
-        return fail(connection, "the server refuses the connection", code);
-    }
-    connection->state = CONNECTION_CONNECTED;
-    connection->load->connected++;
-    return true;
-}
-
-static bool puback(struct connection *connection, const uint8_t *packet, int64_t now_us)
-{
-    struct load *load = connection->load;
-    const size_t identifier = (size_t)packet[2] << 8 | packet[3];
-    const uint64_t number = connection->acknowledged;
-    if (number == connection->sent || identifier != identifier_of(number)) {
-        char why[96];
-        snprintf(why, sizeof(why), "got %zu, the oldest unacknowledged of %" PRIu64 " is %zu",
-                 identifier, connection->sent - number, identifier_of(number));
-        return fail(connection, "a PUBACK out of order", why);
-    }
-    if (load->measuring) {
-        latency_add(&load->latency, now_us - connection->sent_us[number % load->config->window]);
-    }
-    connection->acknowledged++;
-    load->acknowledged++;
-    return true;
-}
-
-static bool packets_take(struct connection *connection, int64_t now_us)
+static bool take(struct connection *connection)
 {
     size_t taken = 0;
-    bool good = true;
-    while (good && connection->input_size - taken >= ACKNOWLEDGEMENT_SIZE) {
-        const uint8_t *packet = connection->input + taken;
-        taken += ACKNOWLEDGEMENT_SIZE;
-        if (packet[0] == PUBACK_HEAD && packet[1] == 2) {
-            good = puback(connection, packet, now_us);
-        } else if (packet[0] == CONNACK_HEAD && packet[1] == 2) {
-            good = connack(connection, packet);
-        } else {
-            good = fail(connection, "the server sends something else than CONNACK and PUBACK", "");
-        }
+    const struct str input = str_of(connection->input, connection->input_size);
+    if (!connection->protocol->take(connection, input, clock_monotonic_us(), &taken)) {
+        return false;
     }
     connection->input_size -= taken;
     memmove(connection->input, connection->input + taken, connection->input_size);
-    return good;
+    return connection->input_size < sizeof(connection->input) ||
+           connection_fail(connection, "the server sends more than it was told we take", "");
 }
 
 /* Reads what is there, to the end: OpenSSL may hold records that no poll would tell of. */
@@ -298,43 +202,52 @@ static bool drain(struct connection *connection)
         }
         more = SSL_has_pending(connection->ssl) == 1;
         connection->input_size += size;
-        if (!packets_take(connection, clock_monotonic_us())) {
+        if (!take(connection)) {
             return false;
         }
     }
     return true;
 }
 
-/* ---- from socket to DISCONNECT ---- */
+/* ---- from socket to farewell ---- */
 
 static bool dial(struct connection *connection)
 {
     const struct load_config *config = connection->load->config;
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(config->port)};
     if (inet_pton(AF_INET, config->host, &address.sin_addr) != 1) {
-        return fail(connection, config->host, "not an IPv4 address");
+        return connection_fail(connection, config->host, "not an IPv4 address");
     }
     connection->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (connection->fd < 0) {
-        return fail(connection, "socket", strerror(errno));
+        return connection_fail(connection, "socket", strerror(errno));
     }
     const int on = 1;
     setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     if (connect(connection->fd, (struct sockaddr *)&address, sizeof(address)) != 0 &&
         errno != EINPROGRESS) {
-        return fail(connection, "connect", strerror(errno));
+        return connection_fail(connection, "connect", strerror(errno));
     }
     return true;
 }
 
-bool connection_start(struct load *load, struct connection *connection, unsigned number)
+bool connection_start(struct load *load, struct connection *connection, unsigned number,
+                      const struct load_protocol *protocol)
 {
     connection->load = load;
+    connection->protocol = protocol;
     connection->number = number;
     connection->fd = -1;
     connection->state = CONNECTION_HANDSHAKE;
     buf_init(&connection->output, OUTPUT_MAX);
-    if (!publish_prepare(connection) || !dial(connection)) {
+    buf_init(&connection->message, LOAD_MESSAGE_MAX);
+    if (protocol->prepare != NULL && !protocol->prepare(connection)) {
+        return false;
+    }
+    if (buf_status(&connection->message) != STATUS_OK) {
+        return connection_fail(connection, "out of memory", "");
+    }
+    if (!dial(connection)) {
         return false;
     }
     connection->ssl = SSL_new(load->tls);
@@ -347,7 +260,7 @@ bool connection_start(struct load *load, struct connection *connection, unsigned
     connection->wants_write = true;
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT, .data.ptr = connection};
     return epoll_ctl(load->epoll, EPOLL_CTL_ADD, connection->fd, &event) == 0 ||
-           fail(connection, "epoll", strerror(errno));
+           connection_fail(connection, "epoll", strerror(errno));
 }
 
 static bool handshake(struct connection *connection)
@@ -366,10 +279,15 @@ static bool handshake(struct connection *connection)
         }
     }
     connection->state = CONNECTION_CONNECTING;
-    return queue_connect(connection) && flush(connection);
+    if (!connection->protocol->begin(connection)) {
+        return false;
+    }
+    return buf_status(&connection->output) == STATUS_OK
+               ? flush(connection)
+               : connection_fail(connection, "out of memory", "");
 }
 
-bool connection_ready(struct connection *connection)
+static bool ready(struct connection *connection)
 {
     if (connection->state == CONNECTION_HANDSHAKE) {
         return handshake(connection);
@@ -377,17 +295,17 @@ bool connection_ready(struct connection *connection)
     if (!drain(connection)) {
         return false;
     }
-    if (connection->load->publishing &&
+    if (connection->load->publishing && connection->state == CONNECTION_CONNECTED &&
         !connection_publish(connection, clock_monotonic_us(), UINT64_MAX)) {
         return false;
     }
-    return !connection->wants_write || flush(connection);
+    return (connection->output.size == 0 && !connection->wants_write) || flush(connection);
 }
 
 void connection_finish(struct connection *connection)
 {
     if (connection->state == CONNECTION_CONNECTED) {
-        append_packet(&connection->output, DISCONNECT_HEAD, STR_EMPTY);
+        connection->protocol->end(connection);
         (void)flush(connection); /* a courtesy: nobody is left to tell */
         SSL_shutdown(connection->ssl);
     }
@@ -397,7 +315,62 @@ void connection_finish(struct connection *connection)
             close(connection->fd);
         }
         buf_finish(&connection->output);
-        buf_finish(&connection->publish);
+        buf_finish(&connection->message);
         connection->state = CONNECTION_CLOSED;
+    }
+}
+
+/* ---- all of them ---- */
+
+bool load_poll(struct load *load, int64_t until_us)
+{
+    struct epoll_event events[EVENTS_AT_ONCE];
+    const int64_t left_us = until_us - clock_monotonic_us();
+    const int timeout_ms = left_us <= 0 ? 0 : (int)((left_us + 999) / 1000);
+    const int count = epoll_wait(load->epoll, events, EVENTS_AT_ONCE, timeout_ms);
+    for (int i = 0; i < count; i++) {
+        if (!ready(events[i].data.ptr)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static SSL_CTX *tls_make(const struct load_config *config)
+{
+    SSL_CTX *tls = SSL_CTX_new(TLS_client_method());
+    if (tls == NULL || SSL_CTX_load_verify_locations(tls, config->ca_path, NULL) != 1) {
+        SSL_CTX_free(tls);
+        return NULL;
+    }
+    SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_mode(tls, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_read_ahead(tls, 1);
+    return tls;
+}
+
+bool load_open(struct load *load, const struct load_config *config)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    load->config = config;
+    load->tls = tls_make(config);
+    load->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (load->tls == NULL || load->epoll < 0) {
+        problem_set(&load->problem, PROBLEM_NO_OFFSET,
+                    load->tls == NULL ? "could not read the CA" : "epoll: no descriptor");
+        return false;
+    }
+    return true;
+}
+
+void load_close(struct load *load)
+{
+    SSL_CTX_free(load->tls);
+    if (load->epoll >= 0) {
+        close(load->epoll);
     }
 }

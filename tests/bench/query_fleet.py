@@ -257,10 +257,10 @@ def measure_pages(asker, devices):
 
 def telemetry(hub, arguments):
     output = subprocess.run(
-        [str(arguments.bin / "mqtt_load"), *hub.load_options(), "--connections", str(DEVICES),
+        [str(arguments.bin / "telemetry_load"), *hub.load_options(), "--connections", str(DEVICES),
          "--window", "64", "--rate", "2000", "--seconds", str(arguments.seconds)],
         capture_output=True, text=True, check=True).stdout
-    return {name: float(re.search(rf'"puback_{name}_us":(\d+)', output)[1]) / 1000
+    return {name: float(re.search(rf'"{name}_us":(\d+)', output)[1]) / 1000
             for name in ("p50", "p99")}
 
 

@@ -75,7 +75,7 @@ def resident_kib(make, connections, arguments):
         try:
             if connections > 0:
                 load = subprocess.Popen(
-                    [str(arguments.bin / "mqtt_load"), *server.load_options(),
+                    [str(arguments.bin / "telemetry_load"), *server.load_options(),
                      "--connections", str(connections), "--hold", "600"],
                     stdout=subprocess.PIPE, text=True)
                 line = load.stdout.readline()

@@ -52,7 +52,7 @@ def run(kind, options, arguments):
         server = server_start(kind, Path(folder) / kind.name, arguments)
         try:
             load = subprocess.run(
-                [str(arguments.bin / "mqtt_load"), *server.load_options(), *options,
+                [str(arguments.bin / "telemetry_load"), *server.load_options(), *options,
                  "--connections", str(arguments.connections), "--bytes", str(arguments.bytes),
                  "--seconds", str(arguments.seconds), "--warm-up", str(arguments.warm_up)],
                 capture_output=True, text=True)
@@ -74,7 +74,7 @@ def print_row(name, runs):
     rates = [figures["messages_per_s"] for figures in runs]
     print(f"  {name:10} {median(runs, 'messages_per_s'):9,.0f}  ({min(rates):,.0f} to {max(rates):,.0f})"
           f"\t{median(runs, 'server_cpu_us_per_message'):6.2f}"
-          f" {median(runs, 'puback_p50_us'):8,.0f} {median(runs, 'puback_p99_us'):8,.0f}"
+          f" {median(runs, 'p50_us'):8,.0f} {median(runs, 'p99_us'):8,.0f}"
           f" {median(runs, 'memory_mib'):8,.1f}"
           f" {median(runs, 'generator_cpu_us_per_message'):8.2f}", flush=True)
 

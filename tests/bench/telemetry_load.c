@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Puts telemetry on an MQTT server over TLS and measures how fast it is acknowledged. One thread,
- * so that on a small machine the server keeps a core to itself. Every PUBACK must come in the order
- * of the PUBLISH packets, and every PUBLISH must be acknowledged in the end; else the run fails.
+ * Puts telemetry on a server over TLS, by MQTT or AMQP, and measures how fast it is acknowledged.
+ * One thread, so that on a small machine the server keeps a core to itself. Every acknowledgement
+ * must come in the order of the messages, and every message must be acknowledged in the end; else
+ * the run fails.
  *
  * Prints one line of JSON for people and scripts: the README beside this file explains it.
  */
@@ -11,37 +12,32 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "tests/bench/figures.h"
 #include "tests/bench/load.h"
 
 enum {
     CONNECTIONS_MAX = 9999,
     HANDSHAKES_AT_ONCE = 32, /* less than any server's backlog */
-    EVENTS_AT_ONCE = 256,
     SECONDS_MAX = 3600,
     RATE_MAX = 1000000,
     PACE_US = 1000, /* how often a paced run looks what is due */
     SETUP_S_MAX = 60,
     DRAIN_S_MAX = 20,
-    STAT_SIZE = 1024,
-    STAT_UTIME = 11, /* fields after the command's closing bracket, the state being 0: proc(5) */
-    STAT_STIME = 12,
 };
 
 static const char usage[] =
-    "usage: mqtt_load --port N --ca FILE [OPTION...]\n"
+    "usage: telemetry_load --port N --ca FILE [OPTION...]\n"
+    "  --protocol NAME     mqtt or amqp (mqtt)\n"
     "  --host ADDRESS      where the server listens (127.0.0.1)\n"
     "  --name NAME         what its certificate is for (localhost)\n"
     "  --connections N     (50)\n"
-    "  --window N          PUBLISH packets in flight on each connection (1)\n"
-    "  --rate N            PUBLISH packets a second, all connections together (as the windows "
+    "  --window N          messages in flight on each connection (1)\n"
+    "  --rate N            messages a second, all connections together (as the windows "
     "allow)\n"
-    "  --per-record        one TLS record for each PUBLISH, not one for all that may be sent\n"
+    "  --per-record        one TLS record for each message, not one for all that may be sent\n"
     "  --bytes N           payload (256)\n"
     "  --warm-up S         seconds that are not measured (1)\n"
     "  --seconds S         seconds that are (5)\n"
@@ -54,7 +50,8 @@ static const char usage[] =
 /* ---- options ---- */
 
 enum option_id {
-    OPTION_HOST = 1,
+    OPTION_PROTOCOL = 1,
+    OPTION_HOST,
     OPTION_NAME,
     OPTION_PORT,
     OPTION_CA,
@@ -73,6 +70,7 @@ enum option_id {
 };
 
 static const struct option options[] = {
+    {"protocol", required_argument, NULL, OPTION_PROTOCOL},
     {"host", required_argument, NULL, OPTION_HOST},
     {"name", required_argument, NULL, OPTION_NAME},
     {"port", required_argument, NULL, OPTION_PORT},
@@ -94,14 +92,7 @@ static const struct option options[] = {
 
 static bool number(const char *text, uint64_t min, uint64_t max, uint64_t *ret_value)
 {
-    uint64_t value = 0;
-    if (!str_to_u64(str_from(text), &value) || value < min || value > max) {
-        fprintf(stderr, "mqtt_load: \"%s\" is not a number from %" PRIu64 " to %" PRIu64 "\n", text,
-                min, max);
-        return false;
-    }
-    *ret_value = value;
-    return true;
+    return figures_number("telemetry_load", text, min, max, ret_value);
 }
 
 static bool number_option(struct load_config *config, enum option_id id, const char *text)
@@ -135,9 +126,22 @@ static bool number_option(struct load_config *config, enum option_id id, const c
     }
 }
 
-static bool option_take(struct load_config *config, int id, const char *text)
+static bool protocol_option(const char *text, const struct load_protocol **ret_protocol)
+{
+    if (strcmp(text, "mqtt") != 0 && strcmp(text, "amqp") != 0) {
+        fprintf(stderr, "telemetry_load: there is no protocol '%s'\n", text);
+        return false;
+    }
+    *ret_protocol = text[0] == 'm' ? &load_mqtt : &load_amqp;
+    return true;
+}
+
+static bool option_take(struct load_config *config, int id, const char *text,
+                        const struct load_protocol **protocol)
 {
     switch (id) {
+    case OPTION_PROTOCOL:
+        return protocol_option(text, protocol);
     case OPTION_HOST:
         config->host = text;
         return true;
@@ -163,11 +167,12 @@ static bool option_take(struct load_config *config, int id, const char *text)
     }
 }
 
-static bool options_read(int argc, char **argv, struct load_config *config)
+static bool options_read(int argc, char **argv, struct load_config *config,
+                         const struct load_protocol **protocol)
 {
     int id = 0;
     while ((id = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (!option_take(config, id, optarg)) {
+        if (!option_take(config, id, optarg, protocol)) {
             return false;
         }
     }
@@ -184,50 +189,13 @@ struct reading {
     int64_t server_cpu_us;
 };
 
-static int64_t own_cpu_us(void)
-{
-    struct rusage used = {0};
-    getrusage(RUSAGE_SELF, &used);
-    return (used.ru_utime.tv_sec + used.ru_stime.tv_sec) * CLOCK_SECOND + used.ru_utime.tv_usec +
-           used.ru_stime.tv_usec;
-}
-
-/* User and system time of a process and all its threads, those that ended too; 0 when it is gone.
- * The kernel counts in ticks of 10 ms. */
-static int64_t process_cpu_us(uint64_t pid)
-{
-    char path[64];
-    char text[STAT_SIZE];
-    snprintf(path, sizeof(path), "/proc/%" PRIu64 "/stat", pid);
-    FILE *file = fopen(path, "r");
-    if (file == NULL) {
-        return 0;
-    }
-    const size_t size = fread(text, 1, sizeof(text) - 1, file);
-    fclose(file);
-    text[size] = '\0';
-    const char *bracket = strrchr(text, ')');
-    struct str rest = str_trim(str_from(bracket == NULL ? "" : bracket + 1));
-    uint64_t ticks = 0;
-    for (int i = 0; i <= STAT_STIME; i++) {
-        struct str field;
-        uint64_t value = 0;
-        str_cut(rest, ' ', &field, &rest);
-        if (i >= STAT_UTIME && str_to_u64(field, &value)) {
-            ticks += value;
-        }
-    }
-    return (int64_t)ticks * (CLOCK_SECOND / sysconf(_SC_CLK_TCK));
-}
-
 static struct reading read_meters(const struct load *load)
 {
-    const uint64_t pid = load->config->server_pid;
     return (struct reading){
         .at_us = clock_monotonic_us(),
         .acknowledged = load->acknowledged,
-        .own_cpu_us = own_cpu_us(),
-        .server_cpu_us = pid == 0 ? 0 : process_cpu_us(pid),
+        .own_cpu_us = figures_own_cpu_us(),
+        .server_cpu_us = figures_process_cpu_us(load->config->server_pid),
     };
 }
 
@@ -238,7 +206,7 @@ static void report(const struct load *load, const struct reading *from, const st
     const double seconds = (double)(to->at_us - from->at_us) / (double)CLOCK_SECOND;
     const double each = messages == 0 ? 0 : 1.0 / (double)messages;
     printf("{\"messages\":%" PRIu64 ",\"seconds\":%.3f,\"messages_per_s\":%.0f,"
-           "\"puback_p50_us\":%" PRIu64 ",\"puback_p99_us\":%" PRIu64 ","
+           "\"p50_us\":%" PRIu64 ",\"p99_us\":%" PRIu64 ","
            "\"generator_cpu_us_per_message\":%.3f,",
            messages, seconds, (double)messages / seconds,
            latency_percentile_us(&load->latency, 0.50), latency_percentile_us(&load->latency, 0.99),
@@ -252,20 +220,6 @@ static void report(const struct load *load, const struct reading *from, const st
 }
 
 /* ---- phases ---- */
-
-static bool poll_once(struct load *load, int64_t until_us)
-{
-    struct epoll_event events[EVENTS_AT_ONCE];
-    const int64_t left_us = until_us - clock_monotonic_us();
-    const int timeout_ms = left_us <= 0 ? 0 : (int)((left_us + 999) / 1000);
-    const int count = epoll_wait(load->epoll, events, EVENTS_AT_ONCE, timeout_ms);
-    for (int i = 0; i < count; i++) {
-        if (!connection_ready(events[i].data.ptr)) {
-            return false;
-        }
-    }
-    return true;
-}
 
 /* Sends what is due by now, one connection after the other; what a full window holds up comes
  * later. */
@@ -294,21 +248,22 @@ static bool run_for(struct load *load, struct connection *connections, uint64_t 
         if (paced && !pace(load, connections)) {
             return false;
         }
-        if (!poll_once(load, paced ? clock_monotonic_us() + PACE_US : until_us)) {
+        if (!load_poll(load, paced ? clock_monotonic_us() + PACE_US : until_us)) {
             return false;
         }
     }
     return true;
 }
 
-static bool connect_all(struct load *load, struct connection *connections)
+static bool connect_all(struct load *load, struct connection *connections,
+                        const struct load_protocol *protocol)
 {
     const int64_t until_us = clock_monotonic_us() + SETUP_S_MAX * CLOCK_SECOND;
     uint64_t started = 0;
     while (load->connected < load->config->connections) {
         while (started < load->config->connections &&
                started - load->connected < HANDSHAKES_AT_ONCE) {
-            if (!connection_start(load, &connections[started], (unsigned)started)) {
+            if (!connection_start(load, &connections[started], (unsigned)started, protocol)) {
                 return false;
             }
             started++;
@@ -319,7 +274,7 @@ static bool connect_all(struct load *load, struct connection *connections)
                         SETUP_S_MAX);
             return false;
         }
-        if (!poll_once(load, until_us)) {
+        if (!load_poll(load, until_us)) {
             return false;
         }
     }
@@ -337,7 +292,7 @@ static bool drain_all(struct load *load)
                         load->sent - load->acknowledged, DRAIN_S_MAX);
             return false;
         }
-        if (!poll_once(load, until_us)) {
+        if (!load_poll(load, until_us)) {
             return false;
         }
     }
@@ -370,9 +325,10 @@ static bool publish_and_measure(struct load *load, struct connection *connection
     return true;
 }
 
-static bool run(struct load *load, struct connection *connections)
+static bool run(struct load *load, struct connection *connections,
+                const struct load_protocol *protocol)
 {
-    if (!connect_all(load, connections)) {
+    if (!connect_all(load, connections, protocol)) {
         return false;
     }
     if (load->config->hold_s == 0) {
@@ -385,47 +341,20 @@ static bool run(struct load *load, struct connection *connections)
 
 /* ---- from start to end ---- */
 
-static SSL_CTX *tls_make(const struct load_config *config)
-{
-    SSL_CTX *tls = SSL_CTX_new(TLS_client_method());
-    if (tls == NULL || SSL_CTX_load_verify_locations(tls, config->ca_path, NULL) != 1) {
-        SSL_CTX_free(tls);
-        return NULL;
-    }
-    SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, NULL);
-    SSL_CTX_set_mode(tls, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    SSL_CTX_set_read_ahead(tls, 1);
-    return tls;
-}
-
-static void descriptors_raise(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
-static int load_run(struct load_config *config)
+static int load_run(const struct load_config *config, const struct load_protocol *protocol)
 {
     struct load *load = mem_zalloc(sizeof(*load));
     struct connection *connections = mem_zalloc((size_t)config->connections * sizeof(*connections));
     bool good = load != NULL && connections != NULL;
     if (good) {
-        load->config = config;
-        load->tls = tls_make(config);
-        load->epoll = epoll_create1(EPOLL_CLOEXEC);
-        good = load->tls != NULL && load->epoll >= 0 && run(load, connections);
-        const char *why = load->tls == NULL ? "could not read the CA" : load->problem.text;
+        good = load_open(load, config) && run(load, connections, protocol);
         if (!good) {
-            fprintf(stderr, "mqtt_load: %s\n", why);
+            fprintf(stderr, "telemetry_load: %s\n", load->problem.text);
         }
         for (uint64_t i = 0; i < config->connections; i++) {
             connection_finish(&connections[i]);
         }
-        SSL_CTX_free(load->tls);
-        close(load->epoll);
+        load_close(load);
     }
     mem_free(connections);
     mem_free(load);
@@ -444,10 +373,10 @@ int main(int argc, char **argv)
         .warm_up_s = 1,
         .seconds = 5,
     };
-    if (!options_read(argc, argv, &config)) {
+    const struct load_protocol *protocol = &load_mqtt;
+    if (!options_read(argc, argv, &config, &protocol)) {
         fputs(usage, stderr);
         return 2;
     }
-    descriptors_raise();
-    return load_run(&config);
+    return load_run(&config, protocol);
 }
