@@ -18,3 +18,10 @@ find_library(PROTON_CORE_LIBRARY NAMES qpid-proton-core libqpid-proton-core.so.1
 add_library(Proton::Core UNKNOWN IMPORTED)
 set_target_properties(Proton::Core PROPERTIES IMPORTED_LOCATION ${PROTON_CORE_LIBRARY}
     INTERFACE_INCLUDE_DIRECTORIES ${PROTON_INCLUDE_DIR})
+
+# For clients that measure, and nothing of ours.
+find_library(PROTON_PROACTOR_LIBRARY NAMES qpid-proton-proactor libqpid-proton-proactor.so.1 REQUIRED)
+add_library(Proton::Proactor UNKNOWN IMPORTED)
+set_target_properties(Proton::Proactor PROPERTIES IMPORTED_LOCATION ${PROTON_PROACTOR_LIBRARY}
+    INTERFACE_INCLUDE_DIRECTORIES ${PROTON_INCLUDE_DIR})
+target_link_libraries(Proton::Proactor INTERFACE Proton::Core)

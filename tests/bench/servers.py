@@ -195,9 +195,15 @@ class Hub:
         self.pid = self.emulator.process.pid
         self.port = self.emulator.ports["mqtt"]
 
-    def load_options(self):
-        return ["--port", str(self.port), "--ca", self.emulator.ca_path, "--hub", "localhost",
+    def load_options(self, protocol="mqtt"):
+        return ["--protocol", protocol, "--port", str(self.emulator.ports[protocol]),
+                "--ca", self.emulator.ca_path, "--hub", "localhost",
                 "--key", DEVICE_KEY, "--server-pid", str(self.pid)]
+
+    def policy_options(self, name_option, key_option):
+        """To connect as a service."""
+        policy = self.emulator.policies["service"]
+        return [name_option, policy.name, key_option, policy.primary_key]
 
     def check_kept(self, acknowledged):
         """
