@@ -8,6 +8,7 @@ enum {
     CODE_NULL = 0x40,
     CODE_TRUE = 0x41,
     CODE_FALSE = 0x42,
+    CODE_UINT_0 = 0x43,
     CODE_UBYTE = 0x50,
     CODE_SMALL_ULONG = 0x53,
     CODE_USHORT = 0x60,
@@ -63,6 +64,11 @@ void amqp_put_uint(struct buf *out, uint32_t value)
 {
     buf_append_byte(out, CODE_UINT);
     append_u32(out, value);
+}
+
+void amqp_put_zero(struct buf *out)
+{
+    buf_append_byte(out, CODE_UINT_0);
 }
 
 static void put_bytes(struct buf *out, uint8_t code, struct str bytes)

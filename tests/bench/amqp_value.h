@@ -42,7 +42,8 @@ void amqp_put_null(struct buf *out);
 void amqp_put_boolean(struct buf *out, bool value);
 void amqp_put_ubyte(struct buf *out, uint8_t value);
 void amqp_put_ushort(struct buf *out, uint16_t value);
-void amqp_put_uint(struct buf *out, uint32_t value); /* always five bytes */
+void amqp_put_uint(struct buf *out, uint32_t value); /* always five bytes ... */
+void amqp_put_zero(struct buf *out);                 /* ... but this is a uint of one */
 void amqp_put_string(struct buf *out, struct str text);
 void amqp_put_symbol(struct buf *out, struct str text);
 void amqp_put_binary(struct buf *out, struct str bytes);

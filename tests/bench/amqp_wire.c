@@ -110,7 +110,7 @@ static void append_attach(struct connection *connection)
     const size_t frame = amqp_frame_begin(out, AMQP_TYPE_AMQP);
     const size_t list = amqp_list_begin(out, AMQP_ATTACH, 10);
     amqp_put_string(out, STR("sender"));
-    amqp_put_uint(out, 0);        /* handle */
+    amqp_put_zero(out);           /* handle */
     amqp_put_boolean(out, false); /* role: sender */
     amqp_put_ubyte(out, 0);       /* sender settle mode: unsettled */
     amqp_put_ubyte(out, 0);       /* receiver settle mode: first */
@@ -143,7 +143,7 @@ static void append_transfer(struct connection *connection)
 {
     struct buf *out = &connection->message;
     const size_t list = amqp_list_begin(out, AMQP_TRANSFER, 6);
-    amqp_put_uint(out, 0); /* handle */
+    amqp_put_zero(out);    /* handle */
     amqp_put_uint(out, 0); /* delivery id */
     connection->identifier_at = out->size - 4;
     amqp_put_binary(out, str_of("\0\0\0\0", TAG_SIZE));
