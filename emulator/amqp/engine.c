@@ -265,12 +265,26 @@ static bool matters(const struct amqp_conn *conn, pn_event_type_t type)
            (conn->opened || type == PN_CONNECTION_REMOTE_OPEN || type == PN_TRANSPORT);
 }
 
+/* Most events are deliveries, and an event asks its way to the connection with every step's class.
+ */
+static struct amqp_conn *conn_of(pn_event_t *event)
+{
+    if (pn_event_type(event) == PN_DELIVERY) {
+        const struct amqp_link *link =
+            pn_link_get_context(pn_delivery_link(pn_event_delivery(event)));
+        if (link != NULL) {
+            return link->conn;
+        }
+    }
+    pn_connection_t *engine = pn_event_connection(event);
+    return engine == NULL ? NULL : pn_connection_get_context(engine);
+}
+
 void amqp_engine_events(struct amqp_endpoint *endpoint)
 {
     pn_event_t *event = pn_collector_peek(endpoint->collector);
     while (event != NULL) {
-        pn_connection_t *engine = pn_event_connection(event);
-        struct amqp_conn *conn = engine == NULL ? NULL : pn_connection_get_context(engine);
+        struct amqp_conn *conn = conn_of(event);
         if (conn != NULL && matters(conn, pn_event_type(event))) {
             dispatch(conn, event);
             amqp_links_free_ended(endpoint);

@@ -243,7 +243,7 @@ static enum hub_code add_system(struct builder *builder, size_t mapping,
 static enum hub_code add_properties(struct builder *builder, const struct amqp_message *message)
 {
     enum hub_code code = HUB_OK;
-    for (size_t i = 0; i < MAPPING_COUNT && code == HUB_OK; i++) {
+    for (size_t i = 0; i < MAPPING_COUNT && code == HUB_OK && message->property_count > 0; i++) {
         if (mappings[i].place == IN_PROPERTIES) {
             code = add_system(builder, i, &message->properties[mappings[i].property]);
         }
@@ -296,6 +296,9 @@ static enum hub_code add_application(struct builder *builder, const struct amqp_
 /* The field of the standard counts when the application property of the service is not there. */
 static enum hub_code add_creation_time(struct builder *builder, const struct amqp_message *message)
 {
+    if (message->property_count <= AMQP_CREATION_TIME) {
+        return HUB_OK;
+    }
     const int mapping = find_named(IN_APPLICATION, STR("iothub-creation-time-utc"));
     return add_system(builder, (size_t)mapping, &message->properties[AMQP_CREATION_TIME]);
 }

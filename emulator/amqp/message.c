@@ -46,6 +46,7 @@ static void read_properties(struct amqp_reader *reader, const struct amqp_value 
                                amqp_type_name(value->type));
         }
     }
+    message->property_count = i;
     reader->failed = inside.failed || !amqp_reader_finish(&inside, list, i);
 }
 
@@ -95,16 +96,21 @@ static const struct {
 /* A descriptor is a number, or the same as a symbol. */
 static bool section_of(const struct amqp_value *descriptor, enum amqp_section *ret_section)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(sections); i++) {
-        const bool same = descriptor->type == AMQP_ULONG
-                              ? descriptor->u == AMQP_SECTION_HEADER + i
-                              : amqp_is_text(descriptor, str_from(sections[i].descriptor));
-        if (same) {
-            *ret_section = (enum amqp_section)(AMQP_SECTION_HEADER + i);
-            return true;
+    size_t i = 0;
+    if (descriptor->type == AMQP_ULONG) {
+        i = descriptor->u < AMQP_SECTION_HEADER ? ARRAY_SIZE(sections)
+                                                : descriptor->u - AMQP_SECTION_HEADER;
+    } else {
+        while (i < ARRAY_SIZE(sections) &&
+               !amqp_is_text(descriptor, str_from(sections[i].descriptor))) {
+            i++;
         }
     }
-    return false;
+    if (i >= ARRAY_SIZE(sections)) {
+        return false;
+    }
+    *ret_section = (enum amqp_section)(AMQP_SECTION_HEADER + i);
+    return true;
 }
 
 /* Descriptor and value, each of the kind it must be. */

@@ -63,6 +63,7 @@ enum amqp_section {
 struct amqp_message {
     struct amqp_value annotations; /* a map */
     struct amqp_value properties[AMQP_PROPERTY_COUNT];
+    uint32_t property_count;       /* of these, all up to here came: most messages have none */
     struct amqp_value application; /* a map */
     /* The body: data sections, sequences or one value. */
     enum amqp_section body_is; /* AMQP_SECTION_DATA when there is none */
