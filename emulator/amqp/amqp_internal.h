@@ -18,6 +18,7 @@
 #include <proton/engine.h>
 
 #include "amqp/address.h"
+#include "amqp/frame.h"
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/list.h"
@@ -229,9 +230,9 @@ struct amqp_conn {
     bool by_plain;   /* the token came in SASL: it ends with the connection */
     pn_transport_t *transport;
     pn_connection_t *engine;
-    uint32_t message_format; /* of the transfer that the engine has been given */
-    struct list dirty_link;  /* in endpoint->dirty */
-    struct list links;       /* amqp_link.conn_link, oldest first */
+    struct frame frame;     /* the one the engine has been given alone; zeroed: none */
+    struct list dirty_link; /* in endpoint->dirty */
+    struct list links;      /* amqp_link.conn_link, oldest first */
     size_t link_count;
     size_t links_ended; /* Proton's links without one of ours */
     size_t session_count;

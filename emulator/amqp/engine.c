@@ -312,13 +312,13 @@ static bool push(struct amqp_conn *conn, struct str bytes)
 }
 
 /*
- * How much of `data` may go to the engine at once: whole frames, up to the next transfer that has a
- * message-format, which goes alone, so that the delivery that comes of it is known to have it.
+ * How much of `data` may go to the engine at once: whole frames, up to the next one that has
+ * something Proton does not tell, which goes alone, so that what comes of it is known to be its.
  */
-static size_t next_run(struct str data, uint32_t *ret_format)
+static size_t next_run(struct str data, struct frame *ret_special)
 {
     size_t size = 0;
-    *ret_format = 0;
+    *ret_special = (struct frame){0};
     if (str_starts(data, amqp_header)) {
         return SASL_HEADER_SIZE;
     }
@@ -332,9 +332,12 @@ static size_t next_run(struct str data, uint32_t *ret_format)
         case FRAME_WHOLE:
             break;
         }
-        if (frame.message_format != 0) {
-            *ret_format = size == 0 ? frame.message_format : 0;
-            return size == 0 ? frame.size : size;
+        if (frame.message_format != 0 || frame.wants_metrics) {
+            if (size > 0) {
+                return size;
+            }
+            *ret_special = frame;
+            return frame.size;
         }
         size += frame.size;
     }
@@ -343,7 +346,7 @@ static size_t next_run(struct str data, uint32_t *ret_format)
 
 size_t amqp_engine_received(struct amqp_conn *conn, struct str data)
 {
-    const size_t size = next_run(data, &conn->message_format);
+    const size_t size = next_run(data, &conn->frame);
     if (size == 0) {
         return 0;
     }
@@ -351,7 +354,7 @@ size_t amqp_engine_received(struct amqp_conn *conn, struct str data)
     if (!push(conn, str_of(data.data, size))) {
         return data.size;
     }
-    conn->message_format = 0;
+    conn->frame = (struct frame){0};
     return size;
 }
 

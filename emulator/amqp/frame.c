@@ -15,7 +15,7 @@ enum {
     LIST8 = 0xc0,
     LIST32 = 0xd0,
 };
-enum { HEAD_SIZE = 8, TRANSFER = 0x14, MESSAGE_FORMAT_FIELD = 3 };
+enum { HEAD_SIZE = 8, ATTACH = 0x12, TRANSFER = 0x14, MESSAGE_FORMAT_FIELD = 3 };
 
 static uint32_t number_at(const uint8_t *bytes, size_t size)
 {
@@ -46,16 +46,24 @@ static size_t value_size(const uint8_t *at, size_t left)
     }
 }
 
+/* Where the list of a performative begins; 0: it is another one. */
+static size_t list_of(uint32_t code, const uint8_t *body, size_t size)
+{
+    if (size >= 3 && body[0] == DESCRIBED && body[1] == SMALL_ULONG && body[2] == code) {
+        return 3;
+    }
+    if (size >= 10 && body[0] == DESCRIBED && body[1] == ULONG && number_at(body + 2, 4) == 0 &&
+        number_at(body + 6, 4) == code) {
+        return 10;
+    }
+    return 0;
+}
+
 /* Where the fields of a transfer begin; 0: it is not one. */
 static size_t transfer_fields(const uint8_t *body, size_t size)
 {
-    size_t at = 0;
-    if (size >= 3 && body[0] == DESCRIBED && body[1] == SMALL_ULONG && body[2] == TRANSFER) {
-        at = 3;
-    } else if (size >= 10 && body[0] == DESCRIBED && body[1] == ULONG &&
-               number_at(body + 2, 4) == 0 && number_at(body + 6, 4) == TRANSFER) {
-        at = 10;
-    } else {
+    const size_t at = list_of(TRANSFER, body, size);
+    if (at == 0) {
         return 0;
     }
     if (at < size && body[at] == LIST8) {
@@ -82,6 +90,25 @@ static uint32_t message_format(const uint8_t *body, size_t size)
     return 0;
 }
 
+/* Wherever in the attach it stands: nobody has that name for anything else. */
+static bool wants_metrics(const uint8_t *body, size_t size)
+{
+    const struct str wanted = STR("com.microsoft:enable-receiver-runtime-metric");
+    if (list_of(ATTACH, body, size) == 0) {
+        return false;
+    }
+    struct str left = str_of(body, size);
+    while (left.size >= wanted.size) {
+        const size_t skipped = str_find(left, wanted.data[0]);
+        left = str_skip(left, skipped);
+        if (str_starts(left, wanted)) {
+            return true;
+        }
+        left = str_skip(left, 1);
+    }
+    return false;
+}
+
 enum frame_result frame_read(struct str data, size_t size_max, struct frame *ret_frame)
 {
     if (data.size < HEAD_SIZE) {
@@ -99,6 +126,7 @@ enum frame_result frame_read(struct str data, size_t size_max, struct frame *ret
     *ret_frame = (struct frame){
         .size = size,
         .message_format = message_format(bytes + head_size, size - head_size),
+        .wants_metrics = wants_metrics(bytes + head_size, size - head_size),
     };
     return FRAME_WHOLE;
 }

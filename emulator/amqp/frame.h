@@ -3,9 +3,12 @@
 #define AMQP_FRAME_H
 
 /*
- * Where a frame ends, and the one thing about it that Proton keeps to itself: the message-format of
- * a transfer, by which batches are told (AMQP 1.0, 2.3 and 2.7.5).
+ * Where a frame ends, and what Proton keeps to itself of one: the message-format of a transfer, by
+ * which batches are told, and a capability that event readers ask for in their attach (AMQP 1.0,
+ * 2.3, 2.7.3 and 2.7.5).
  */
+#include <stdbool.h>
+
 #include "base/attr.h"
 #include "base/str.h"
 
@@ -18,6 +21,7 @@ enum frame_result {
 struct frame {
     size_t size;
     uint32_t message_format; /* of a transfer; 0: none, or not a transfer */
+    bool wants_metrics;      /* an attach that names com.microsoft:enable-receiver-runtime-metric */
 };
 MUST_CHECK enum frame_result frame_read(struct str data, size_t size_max, struct frame *ret_frame);
 

@@ -21,5 +21,13 @@ const struct amqp_link_kind *const amqp_link_kinds[] = {
     &amqp_kind_service_send,
     &amqp_kind_feedback,
     &amqp_kind_file_notifications,
+    &amqp_kind_events,
+    &amqp_kind_management_requests,
+    &amqp_kind_management_answers,
+    &amqp_kind_named_management_requests,
+    &amqp_kind_named_management_answers,
+    &amqp_kind_redirected_events,
+    &amqp_kind_redirected_management_requests,
+    &amqp_kind_redirected_management,
     NULL,
 };

@@ -19,6 +19,12 @@ extern const struct amqp_link_kind amqp_kind_method_calls, amqp_kind_method_answ
 extern const struct amqp_link_kind amqp_kind_service_send;
 extern const struct amqp_link_kind amqp_kind_feedback, amqp_kind_file_notifications;
 
+extern const struct amqp_link_kind amqp_kind_events; /* event_reader.c */
+extern const struct amqp_link_kind amqp_kind_management_requests, amqp_kind_management_answers,
+    amqp_kind_named_management_requests, amqp_kind_named_management_answers; /* management.c */
+extern const struct amqp_link_kind amqp_kind_redirected_events,
+    amqp_kind_redirected_management_requests, amqp_kind_redirected_management; /* redirect.c */
+
 /* ---- messages that are locked while a peer has them (lock.c) ---- */
 
 /* What a peer decided of one, as the hub settles it. */

@@ -45,6 +45,9 @@
 #define AMQP_ANSWER_BYTES_MAX ((size_t)4 * 1024 * 1024)
 #define AMQP_ANSWER_SIZE_MAX  ((size_t)1200 * 1024) /* a device's twin, two sections of 512 KB */
 
+/* Events sent to a reader that settles them itself and has not yet. */
+#define AMQP_UNSETTLED_EVENTS_MAX 5000
+
 /* Credit that senders are kept supplied with (device protocol reference, 9.4). */
 #define AMQP_CREDIT 500
 

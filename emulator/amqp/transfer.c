@@ -93,8 +93,8 @@ static void receive_whole(struct amqp_link *link, pn_delivery_t *delivery)
 /* The formats of AMQP do not come out of Proton: the frame told (frame.h). */
 static void note_format(const struct amqp_conn *conn, pn_delivery_t *delivery)
 {
-    if (conn->message_format != 0 && pn_delivery_get_context(delivery) == NULL) {
-        pn_delivery_set_context(delivery, (void *)(uintptr_t)conn->message_format);
+    if (conn->frame.message_format != 0 && pn_delivery_get_context(delivery) == NULL) {
+        pn_delivery_set_context(delivery, (void *)(uintptr_t)conn->frame.message_format);
     }
 }
 

@@ -120,6 +120,11 @@ void hub_notification_body_append(struct buf *out, const struct journal_row *row
 
 /* ---- partitions ---- */
 
+int64_t hub_started_us(const struct hub *hub)
+{
+    return hub->started_us;
+}
+
 unsigned hub_partitions(const struct hub *hub)
 {
     return storage_partitions(hub->storage);

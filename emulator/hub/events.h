@@ -12,6 +12,7 @@
  */
 #include "hub/hub.h"
 
+int64_t hub_started_us(const struct hub *hub);  /* on its clock: when the event hub was made */
 unsigned hub_partitions(const struct hub *hub); /* how many there are */
 unsigned hub_partition_of(const struct hub *hub, struct str device);
 

@@ -41,6 +41,7 @@ struct hub {
     struct list query_jobs; /* those that go on in slices */
     int64_t query_us_left;  /* of this tick's time for queries */
     struct list watchers;
+    int64_t started_us;
     struct list readers; /* of events */
     struct str *groups;  /* owned, and their bytes */
     size_t group_count;

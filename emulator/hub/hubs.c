@@ -189,6 +189,7 @@ enum status hubs_add(struct hubs *hubs, const struct hub_config *config, struct 
         hub_destroy(hub);
         return status;
     }
+    hub->started_us = hub_now_us(hub);
     hub_event(hub, HUB_EVENT_HUB, (struct identity_key){0}, STR("{\"what\":\"started\"}"),
               (struct str){0});
     hubs->hubs[hubs->count++] = hub;
