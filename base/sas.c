@@ -189,12 +189,8 @@ static enum status decode_key(struct buf *key, struct str key_base64)
     return status == STATUS_LIMIT ? STATUS_INVALID : status;
 }
 
-bool sas_verify(const struct sas_token *token, struct str key_base64)
+bool sas_verify_text(const struct sas_token *token, struct str key)
 {
-    CLEANUP(finish_secret) struct buf key = BUF_INIT(SAS_KEY_SIZE_MAX);
-    if (decode_key(&key, key_base64) != STATUS_OK) {
-        return false;
-    }
     CLEANUP(buf_finish) struct buf encoded = BUF_INIT(SAS_TOKEN_SIZE_MAX);
     CLEANUP(buf_finish) struct buf given = BUF_INIT(SAS_TOKEN_SIZE_MAX);
     url_decode_append(&encoded, token->signature);
@@ -202,8 +198,14 @@ bool sas_verify(const struct sas_token *token, struct str key_base64)
         return false;
     }
     unsigned char expected[SIGNATURE_BYTES];
-    return sign(buf_str(&key), token->resource, token->expiry_text, expected) &&
+    return sign(key, token->resource, token->expiry_text, expected) &&
            CRYPTO_memcmp(expected, given.data, SIGNATURE_BYTES) == 0;
+}
+
+bool sas_verify(const struct sas_token *token, struct str key_base64)
+{
+    CLEANUP(finish_secret) struct buf key = BUF_INIT(SAS_KEY_SIZE_MAX);
+    return decode_key(&key, key_base64) == STATUS_OK && sas_verify_text(token, buf_str(&key));
 }
 
 enum status sas_sign(struct buf *out, struct str resource, struct str key_base64, struct str policy,

@@ -37,6 +37,13 @@ MUST_CHECK enum status sas_parse(struct str text, struct sas_token *ret_token,
 bool sas_verify(const struct sas_token *token, struct str key_base64);
 
 /*
+ * True when `key`, as its text stands, signs this token. So sign the clients of Event Hubs, whose
+ * keys are no base64 to them (azure-eventhub's generate_sas_token, core-amqp's SasTokenProvider,
+ * uamqp).
+ */
+bool sas_verify_text(const struct sas_token *token, struct str key);
+
+/*
  * Appends a token. `resource` is percent-encoded first, as most SDKs do. STATUS_INVALID when the
  * key is not base64. `policy` may be empty.
  */

@@ -212,6 +212,19 @@ static void another_key_or_none_does_not_verify(void **state)
     }
 }
 
+static void event_hubs_clients_sign_with_the_text_of_the_key(void **state)
+{
+    (void)state;
+    /* Python: base64(hmac(KEY.encode(), b"sb%3A%2F%2Flocalhost%2Fhub\n1924992000", sha256)) */
+    const struct sas_token token = parsed(
+        SIG "sr=sb%3A%2F%2Flocalhost%2Fhub&sig=LPOPHdsCZoc00bFmNQz29xIGAv3vbcYIvVX5INUnoL4%3D"
+            "&se=1924992000&skn=service");
+    assert_true(sas_verify_text(&token, STR(KEY)));
+    assert_false(sas_verify(&token, STR(KEY)));
+    assert_false(sas_verify_text(&token, STR("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh9=")));
+    assert_false(sas_verify_text(&token, STR_EMPTY));
+}
+
 static void a_signed_token_is_the_sdks_and_verifies(void **state)
 {
     (void)state;
@@ -294,6 +307,7 @@ int main(void)
         cmocka_unit_test(any_change_breaks_the_signature),
         cmocka_unit_test(a_plus_in_a_signature_is_a_plus),
         cmocka_unit_test(another_key_or_none_does_not_verify),
+        cmocka_unit_test(event_hubs_clients_sign_with_the_text_of_the_key),
         cmocka_unit_test(a_signed_token_is_the_sdks_and_verifies),
         cmocka_unit_test(signing_without_a_key_or_room_is_refused),
         cmocka_unit_test(a_key_has_16_to_64_bytes),

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "base/base64.h"
 #include "hub_fixture.h"
 
 #define NOW_S (FIXTURE_NOW_US / CLOCK_SECOND)
@@ -114,6 +115,39 @@ static void policies_open_what_they_may(void **state)
     buf_finish(&token);
 }
 
+static void the_text_of_a_key_signs_for_event_hubs_only(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *resource;
+        enum hub_code with_text;
+    } rows[] = {
+        {"sb://localhost/hub", HUB_OK},
+        {"sb://localhost", HUB_OK},
+        {"amqp://localhost/hub/ConsumerGroups/$Default", HUB_OK}, /* Java's */
+        {"amqps://localhost:5671/hub", HUB_OK},
+        {"localhost/hub", HUB_UNAUTHORIZED_ACCESS},
+        {"https://localhost/hub", HUB_UNAUTHORIZED_ACCESS},
+    };
+    const struct hub_policy *service = &hub_policies(fixture.hub)[1];
+    char text_key[BASE64_SIZE(sizeof(service->primary_key))];
+    base64_encode(str_from(service->primary_key), text_key);
+    struct buf token = BUF_INIT(4096);
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        const struct str keys[] = {str_from(service->primary_key),
+                                   str_of(text_key, BASE64_SIZE(strlen(service->primary_key)))};
+        for (size_t of_text = 0; of_text < ARRAY_SIZE(keys); of_text++) {
+            const struct str text =
+                sign(&token, rows[i].resource, keys[of_text], "service", NOW_S + 60);
+            const struct str resource = STR("/hub/ConsumerGroups/$Default/Partitions/0");
+            assert_int_equal(
+                hub_authorize(fixture.hub, text, HUB_SERVICE_CONNECT, resource, &fixture.problem),
+                of_text ? rows[i].with_text : HUB_OK);
+        }
+    }
+    buf_finish(&token);
+}
+
 static void a_service_call_needs_a_policy_that_exists(void **state)
 {
     (void)state;
@@ -196,6 +230,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_token_dies_five_minutes_after_its_expiry, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(policies_open_what_they_may, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_text_of_a_key_signs_for_event_hubs_only, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_service_call_needs_a_policy_that_exists, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_disabled_device_is_out_and_so_are_its_modules, set_up,
