@@ -189,11 +189,16 @@ static bool commit(void *ctx)
     return hubs_commit(ctx);
 }
 
-/* What the HTTPS ports carry besides HTTPS (device protocol reference, 1.9). */
+/* What the HTTPS ports carry besides HTTPS (device protocol reference, 1.9; service
+ * reference, 6.1). */
 static void add_websockets(struct app *app)
 {
     const struct http_websocket websockets[] = {
         {.sub_protocol = "mqtt", .protocol = mqtt_protocol(), .endpoint = app->mqtt},
+        {.sub_protocol = "AMQPWSB10",
+         .at_root = true,
+         .protocol = amqp_protocol(),
+         .endpoint = app->amqp},
     };
     for (size_t i = 0; i < ARRAY_SIZE(websockets); i++) {
         http_server_add_websocket(https_server(app->https), &websockets[i]);

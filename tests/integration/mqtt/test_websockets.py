@@ -52,6 +52,24 @@ def test_every_path_that_sdks_send_is_accepted(web, d1, path):
     web(path=path).connect().ping()
 
 
+@pytest.mark.parametrize("protocol", ["AMQPWSB10", "amqpwsb10"])
+@pytest.mark.parametrize("path", ["/$iothub/websocket", "/$servicebus/websocket/", "/"])
+def test_82_amqp_is_carried_too(web, path, protocol):
+    """The header of AMQP, its echo, and that what follows is AMQP's."""
+    client = web(path=path, protocol=protocol)
+    client.send_bytewise('"AMQP" 03 01 00 00')
+    client.expect('"AMQP" 03 01 00 00')
+    size = int.from_bytes(client.receive(4), "big")
+    assert b"MSSBCBS" in client.receive(size - 4)
+
+
+def test_mqtt_has_no_websocket_at_the_root(web, log):
+    client = web(handshake=False)
+    client.send_raw(head(path="/"))
+    assert client.answer().startswith("HTTP/1.1 400 ")
+    assert log.line("only AMQP may leave out the path")
+
+
 def test_compression_is_declined(web, d1):
     offer = "permessage-deflate; client_max_window_bits"
     web(Sec_WebSocket_Extensions=offer).connect().ping()
