@@ -29,6 +29,7 @@ struct hub_settings hub_settings_default(void)
         .c2d_ttl_s = C2D_TTL_S,
         .c2d_lock_s = C2D_LOCK_S,
         .c2d_deliveries_max = C2D_DELIVERIES,
+        .c2d_on_first_subscribe = true,
         .feedback_window_ms = FEEDBACK_WINDOW_MS,
         .feedback_ttl_s = C2D_TTL_S,
         .feedback_lock_s = C2D_LOCK_S,

@@ -58,6 +58,7 @@ static const char help[] =
     "                        journal-max-mb       the oldest rows go above it, 1024; 0: no limit\n"
     "                        events-retention-hours  older events are not served, 24\n"
     "                        event-readers-max    of a partition and group, without epoch, 5\n"
+    "                        c2d-on-first-subscribe  MQTT clients get what waited already, 1\n"
     "  --check-ready         ask the running emulator's /readyz and exit 0 or 1\n"
     "  --version, --help\n";
 
@@ -119,6 +120,8 @@ static bool set_number(struct hub_settings *settings, struct str name, uint64_t 
         settings->events_retention_s = (int64_t)number * HOUR_S;
     } else if (str_equal(name, STR("event-readers-max"))) {
         settings->event_readers_max = (size_t)number;
+    } else if (str_equal(name, STR("c2d-on-first-subscribe"))) {
+        settings->c2d_on_first_subscribe = number != 0;
     } else {
         return false;
     }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the hub sends to a client: desired properties, method calls, and the end of the link. All of
- * it at QoS 0, as the service does even where 1 was granted (device protocol reference, 1.6).
+ * What the hub sends to a client besides messages (c2d.c): desired properties, method calls, and
+ * the end of the link. All of it at QoS 0, as the service does even where 1 was granted (device
+ * protocol reference, 1.6).
  */
 #include <inttypes.h>
 
@@ -107,5 +108,7 @@ const struct hub_link_ops session_link_ops = {
     .protocol = "mqtt",
     .desired = deliver_desired,
     .method = deliver_method,
+    .c2d = session_c2d_available,
+    .c2d_held = true,
     .close = link_over,
 };

@@ -123,6 +123,7 @@ static void closed(void *ctx, const char *why, bool by_us)
                  STR_ARG(net_conn_peer(session->conn)), why);
     }
     subscriptions_finish(&session->subscriptions);
+    session_c2d_finish(session);
     mem_free(session->texts);
     mem_free(session);
 }
@@ -203,15 +204,15 @@ static void handle_empty(struct session *session, const struct packet_frame *fra
     }
 }
 
-/* Nothing is sent to clients at QoS 1 yet, so an identifier can only be unknown: those are ignored,
- * as acknowledgements that crossed a redelivery must be. */
 static void handle_puback(struct session *session, const struct packet_frame *frame)
 {
     struct problem problem;
     uint16_t packet_id = 0;
     if (!packet_read_puback(frame, &packet_id, &problem)) {
         session_refuse(session, HUB_FORMAT_ERROR, problem.text);
+        return;
     }
+    session_c2d_acknowledged(session, packet_id);
 }
 
 static void handle_packet(struct session *session, const struct packet_frame *frame)
@@ -271,6 +272,7 @@ static void drained(void *ctx)
         session->held = false;
         net_conn_pause(session->conn, false);
     }
+    session_c2d_send(session);
 }
 
 static size_t received(void *ctx, struct str data)

@@ -25,6 +25,10 @@
 #define MQTT_OUTPUT_SIZE_HIGH ((size_t)64 * 1024)
 #define MQTT_OUTPUT_SIZE_MAX  ((size_t)2 * 1024 * 1024)
 
+/* Cloud-to-device messages at QoS 1 without a PUBACK: enough for a long way, and few enough to be
+ * looked through. */
+#define MQTT_C2D_IN_FLIGHT_MAX ((size_t)20)
+
 /* A device's twin as JSON text (two sections of 512 KB at most), or the words that refuse it. */
 #define MQTT_BODY_SIZE_MAX ((size_t)1100 * 1024)
 

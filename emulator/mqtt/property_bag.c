@@ -94,3 +94,37 @@ bool bag_next(struct bag *bag, struct bag_property *ret_property)
     *ret_property = property;
     return true;
 }
+
+/* ---- Writing ---- */
+
+static void append_value(struct buf *topic, struct str value)
+{
+    if (value.data != NULL) {
+        buf_append_byte(topic, '=');
+        url_encode_append(topic, value);
+    }
+}
+
+static void append_separator(struct buf *topic)
+{
+    if (topic->size > 0 && topic->data[topic->size - 1] != '/') { /* no pair ends in one */
+        buf_append_byte(topic, '&');
+    }
+}
+
+void bag_append(struct buf *topic, struct str key, struct str value)
+{
+    append_separator(topic);
+    url_encode_append(topic, key);
+    append_value(topic, value);
+}
+
+void bag_append_system(struct buf *topic, enum bag_name name, struct str value)
+{
+    assert(name > BAG_APPLICATION && name < BAG_NAME_COUNT);
+
+    append_separator(topic);
+    buf_append_str(topic, STR("%24."));
+    buf_append_str(topic, system_properties[name].key);
+    append_value(topic, value);
+}

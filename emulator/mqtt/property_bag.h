@@ -3,8 +3,9 @@
 #define MQTT_PROPERTY_BAG_H
 
 /*
- * The properties of a message, as they follow ".../messages/events/" in its topic (device protocol
- * reference, 2.2): key=value pairs with '&' between them, both sides percent-encoded.
+ * The properties of a message, as they follow ".../messages/events/" or ".../devicebound/" in its
+ * topic (device protocol reference, 2.2 and 3): key=value pairs with '&' between them, both sides
+ * percent-encoded.
  *
  *   struct bag bag;
  *   status = bag_init(&bag, topic.bag, &scratch);
@@ -67,5 +68,15 @@ MUST_CHECK enum status bag_init(struct bag *bag, struct str raw, struct buf *scr
 
 /* The next property, in the order they were sent; false at the end. */
 bool bag_next(struct bag *bag, struct bag_property *ret_property);
+
+/* ---- Writing ---- */
+
+/*
+ * Append "key=value", or "key" for a value whose data is NULL, both percent-encoded, to a topic: a
+ * '&' goes before all but the first, which follows the topic's last '/'. The system form writes the
+ * name as "%24.mid".
+ */
+void bag_append(struct buf *topic, struct str key, struct str value);
+void bag_append_system(struct buf *topic, enum bag_name name, struct str value);
 
 #endif

@@ -43,6 +43,16 @@ struct will {
     struct str message; /* likewise */
 };
 
+/* How cloud-to-device messages go to the client: c2d.c. */
+struct session_c2d {
+    bool subscribed;
+    uint8_t qos;               /* as granted */
+    bool waiting;              /* there may be some in the hub's queue */
+    bool sending;              /* inside session_c2d_send() */
+    int64_t since_us;          /* older ones are not wanted */
+    struct c2d_window *window; /* owned; NULL before the first at QoS 1 */
+};
+
 struct session {
     struct mqtt_endpoint *endpoint; /* borrowed */
     struct net_conn *conn;          /* borrowed */
@@ -56,6 +66,7 @@ struct session {
     struct will will;
     char *texts; /* owned */
     struct subscriptions subscriptions;
+    struct session_c2d c2d;
     struct timer idle;      /* runs always: waits for CONNECT, then for any packet */
     int64_t idle_us;        /* the longest silence allowed */
     int64_t last_packet_us; /* on the hub's clock */
@@ -93,6 +104,13 @@ void session_publish_will(struct session *session);
 /* deliver.c: how the hub reaches the client. */
 extern const struct hub_link_ops session_link_ops;
 void session_send(struct session *session, struct str topic, struct str payload); /* QoS 0 */
+
+/* c2d.c */
+bool session_c2d_subscribed(struct session *session); /* finds out anew */
+void session_c2d_available(void *ctx);                /* of struct hub_link_ops */
+void session_c2d_send(struct session *session);       /* as many as there is room for */
+void session_c2d_acknowledged(struct session *session, uint16_t packet_id);
+void session_c2d_finish(struct session *session);
 
 /* The request id of a method as topics carry it; false: it is none of ours. */
 void session_method_id_append(struct buf *out, uint64_t request_id);

@@ -20,6 +20,9 @@ void session_update_interests(struct session *session)
         subscriptions_have(subscriptions, TOPIC_FLOW_METHOD)) {
         interests |= HUB_INTEREST_METHODS;
     }
+    if (session_c2d_subscribed(session)) {
+        interests |= HUB_INTEREST_C2D;
+    }
     hub_link_interests(session->link, interests);
 }
 
@@ -149,6 +152,9 @@ void session_subscribe(struct session *session, const struct packet_frame *frame
         return;
     }
     packet_append_suback(net_conn_output(session->conn), filters.packet_id, granted, count);
+    if (!session->c2d.subscribed && !hub_settings(session->hub)->c2d_on_first_subscribe) {
+        session->c2d.since_us = hub_now_us(session->hub);
+    }
     session_update_interests(session);
 }
 

@@ -313,3 +313,14 @@ void topic_append_desired(struct buf *out, int64_t version)
 {
     buf_append_format(out, "$iothub/twin/PATCH/properties/desired/?$version=%" PRId64, version);
 }
+
+void topic_append_devicebound(struct buf *out, const struct topic_owner *owner)
+{
+    buf_append_str(out, STR("devices/"));
+    buf_append_str(out, owner->device_id);
+    if (owner->module_id.size > 0) {
+        buf_append_str(out, STR("/modules/"));
+        buf_append_str(out, owner->module_id);
+    }
+    buf_append_str(out, STR("/messages/devicebound/"));
+}

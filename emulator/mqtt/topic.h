@@ -5,7 +5,7 @@
 /*
  * The hub is no broker: it knows a few topic names, and each means an operation. This reads the
  * topics clients publish to and the filters they subscribe with, and writes the topics of what the
- * hub sends (device protocol reference, 1.5, 1.6, 2.1, 4, 5 and 6). Names are compared byte by
+ * hub sends (device protocol reference, 1.5, 1.6, 2.1 and 3 to 6). Names are compared byte by
  * byte, and ids stand in them unencoded. Pure functions; every struct str points into the input.
  */
 #include <stdbool.h>
@@ -84,5 +84,8 @@ void topic_append_twin_result(struct buf *out, int status, struct str request_id
 
 /* $iothub/twin/PATCH/properties/desired/?$version={version} */
 void topic_append_desired(struct buf *out, int64_t version);
+
+/* devices/{d}/messages/devicebound/ or a module's own; the property bag follows. */
+void topic_append_devicebound(struct buf *out, const struct topic_owner *owner);
 
 #endif

@@ -7,7 +7,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "base/url.h"
 #include "mqtt/property_bag.h"
 
 enum { BAG_MAX = 1 << 20 };
@@ -18,18 +17,6 @@ static void check(bool holds)
 {
     if (!holds) {
         abort();
-    }
-}
-
-static void write_anew(struct buf *out, const struct bag_property *property)
-{
-    if (out->size > 0) {
-        buf_append_str(out, STR("&"));
-    }
-    url_encode_append(out, property->key);
-    if (property->has_value) {
-        buf_append_str(out, STR("="));
-        url_encode_append(out, property->value);
     }
 }
 
@@ -46,7 +33,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t total = 0;
     while (bag_next(&bag, &property)) {
         total += property.key.size + property.value.size;
-        write_anew(&anew, &property);
+        bag_append(&anew, property.key,
+                   property.has_value ? property.value : (struct str){.data = NULL});
     }
     check(total <= size && buf_status(&scratch) == STATUS_OK);
 

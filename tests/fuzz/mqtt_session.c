@@ -13,7 +13,15 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { START_CONNECTED = 1, CUT_IN_TWO = 2, CLEAN = 4, WITH_WILL = 8, HUB_REFUSES = 16 };
+enum { MESSAGES = 25 };
+enum {
+    START_CONNECTED = 1,
+    CUT_IN_TWO = 2,
+    CLEAN = 4,
+    WITH_WILL = 8,
+    HUB_REFUSES = 16,
+    WITH_C2D = 32
+};
 
 static void start(struct net_conn *conn, unsigned how)
 {
@@ -26,6 +34,12 @@ static void start(struct net_conn *conn, unsigned how)
     fake_connect(conn, &connect);
     assert_string_equal(fake_output(conn), "CONNACK 0 0\n");
     fake_subscribe(conn, 1, "$iothub/twin/res/#", 0);
+    if ((how & WITH_C2D) != 0) {
+        fake_subscribe(conn, 2, "devices/d1/messages/devicebound/#", 1);
+        for (int i = 0; i < MESSAGES; i++) { /* more than are in flight at a time */
+            fake_c2d_text("x");
+        }
+    }
     if ((how & HUB_REFUSES) != 0) {
         fake_hub.telemetry = HUB_MESSAGE_TOO_LARGE;
         fake_hub.twin = HUB_ARGUMENT_INVALID;

@@ -22,16 +22,27 @@ static struct buf output_shown = {.size_max = TEXT_MAX};
 static uint64_t next_conn_id;
 struct fake_hub fake_hub;
 
+enum { C2D_MAX = 200 };
+static struct {
+    struct hub_delivery delivery;
+    bool locked;
+    bool gone;
+} c2d_queue[C2D_MAX];
+static size_t c2d_count;
+uint64_t fake_c2d_first;
+
 int fake_setup(void **state)
 {
     (void)state;
     fake_hub = (struct fake_hub){
         .expires_us = INT64_MAX,
-        .settings = {.token_close_grace_s = 600},
+        .settings = {.token_close_grace_s = 600, .c2d_on_first_subscribe = true},
         .now_us = INT64_C(1000000) * CLOCK_SECOND,
         .link = {.session = BUF_INIT(TEXT_MAX)},
     };
     next_conn_id = 1;
+    c2d_count = 0;
+    fake_c2d_first = 0;
     timers_init(&the_hub.timers);
     random_init_seed(&the_hub.random, 1);
     return mqtt_endpoint_create((struct hubs *)(void *)&the_hub, &the_endpoint) == STATUS_OK ? 0
@@ -153,11 +164,19 @@ void net_conn_reset(struct net_conn *conn, const char *why)
     conn->was_reset = true;
 }
 
+/* At QoS 1 with its identifier: "PUBLISH 2 #7 topic payload". */
 static void describe_publish(struct buf *out, unsigned flags, struct str body)
 {
     const size_t size = (size_t)(uint8_t)body.data[0] << 8 | (uint8_t)body.data[1];
-    buf_append_format(out, "PUBLISH %x %.*s %.*s\n", flags, (int)size, body.data + 2,
-                      STR_ARG(str_skip(body, 2 + size)));
+    const struct str topic = str_of(body.data + 2, size);
+    struct str payload = str_skip(body, 2 + size);
+    buf_append_format(out, "PUBLISH %x ", flags);
+    if ((flags & 6U) != 0) {
+        const unsigned id = (unsigned)(uint8_t)payload.data[0] << 8 | (uint8_t)payload.data[1];
+        buf_append_format(out, "#%u ", id);
+        payload = str_skip(payload, 2);
+    }
+    buf_append_format(out, "%.*s %.*s\n", STR_ARG(topic), STR_ARG(payload));
 }
 
 static void describe(struct buf *out, uint8_t first, struct str body)
@@ -280,6 +299,14 @@ const char *hub_auth_method_name(enum hub_auth_method method)
     return "device.sas";
 }
 
+static void c2d_release(void)
+{
+    for (size_t i = 0; i < c2d_count; i++) {
+        c2d_queue[i].delivery.redelivered |= c2d_queue[i].locked;
+        c2d_queue[i].locked = false;
+    }
+}
+
 enum hub_code hub_link_open(struct hub *hub, struct identity_key key,
                             const struct hub_principal *principal, const struct hub_link_ops *ops,
                             void *ctx, struct hub_link **ret_link)
@@ -292,8 +319,10 @@ enum hub_code hub_link_open(struct hub *hub, struct identity_key key,
     }
     if (link->open) {
         link->open = false;
+        c2d_release();
         link->ops->close(link->ctx, HUB_CONNECTION_CLOSED_ON_NEW_CONNECTION, "taken over");
     }
+    link->interests = 0;
     link->hub = hub;
     link->key = key;
     link->ops = ops;
@@ -310,6 +339,7 @@ void hub_link_close(struct hub_link *link, const char *why)
 {
     if (link != NULL) {
         link->open = false;
+        c2d_release();
         buf_append_format(&log_text, "close %s\n", why);
     }
 }
@@ -318,6 +348,86 @@ void hub_link_interests(struct hub_link *link, unsigned interests)
 {
     assert_true(link->open);
     buf_append_format(&log_text, "interests %u\n", interests);
+    const bool c2d_new = (interests & ~link->interests & HUB_INTEREST_C2D) != 0;
+    link->interests = interests;
+    if (c2d_new) {
+        link->ops->c2d(link->ctx);
+    }
+}
+
+/* ---- cloud-to-device messages ---- */
+
+void fake_c2d(const struct hub_delivery *delivery)
+{
+    assert_true(c2d_count < C2D_MAX);
+    c2d_queue[c2d_count].delivery = *delivery;
+    c2d_queue[c2d_count].locked = false;
+    c2d_queue[c2d_count].gone = false;
+    c2d_count++;
+    struct hub_delivery *queued = &c2d_queue[c2d_count - 1].delivery;
+    queued->sequence_number = fake_c2d_first + c2d_count;
+    queued->lock_token = (struct guid){.bytes = {(uint8_t)c2d_count}};
+    if (fake_hub.link.open && (fake_hub.link.interests & HUB_INTEREST_C2D) != 0) {
+        fake_hub.link.ops->c2d(fake_hub.link.ctx);
+    }
+}
+
+void fake_c2d_text(const char *body)
+{
+    static const struct hub_property to = {{"to", 2}, {"/t", 2}};
+    fake_c2d(&(struct hub_delivery){
+        .enqueued_us = fake_hub.now_us,
+        .message = {.system = &to, .system_count = 1, .body = str_from(body)}});
+}
+
+enum hub_code hub_c2d_receive(struct hub *hub, struct identity_key key, struct hub_link *link,
+                              struct arena *arena, struct hub_delivery **ret_delivery)
+{
+    (void)hub;
+    (void)key;
+    assert_true(link->open && link->ops->c2d_held);
+    if (fake_hub.c2d != HUB_OK) {
+        return fake_hub.c2d;
+    }
+    *ret_delivery = NULL;
+    for (size_t i = 0; i < c2d_count; i++) {
+        if (!c2d_queue[i].locked && !c2d_queue[i].gone) {
+            struct hub_delivery *delivery = ARENA_NEW(arena, struct hub_delivery);
+            if (delivery == NULL) {
+                return HUB_SERVER_ERROR;
+            }
+            *delivery = c2d_queue[i].delivery;
+            c2d_queue[i].locked = true;
+            *ret_delivery = delivery;
+            return HUB_OK;
+        }
+    }
+    return HUB_OK;
+}
+
+enum hub_code hub_c2d_settle(struct hub *hub, struct identity_key key,
+                             const struct guid *lock_token, enum hub_settlement settlement,
+                             struct problem *problem)
+{
+    (void)hub;
+    (void)problem;
+    const size_t number = lock_token->bytes[0];
+    assert_true(number >= 1 && number <= c2d_count && c2d_queue[number - 1].locked);
+    buf_append_str(&log_text, settlement == HUB_COMPLETE ? STR("complete") : STR("reject"));
+    note_key(key);
+    buf_append_format(&log_text, " %zu\n", number);
+    if (fake_hub.c2d != HUB_OK) {
+        return fake_hub.c2d;
+    }
+    c2d_queue[number - 1].locked = false;
+    c2d_queue[number - 1].gone = true;
+    return HUB_OK;
+}
+
+const char *hub_ack_name(enum hub_ack ack)
+{
+    static const char *const names[] = {"none", "positive", "negative", "full"};
+    return names[ack];
 }
 
 enum hub_code hub_link_model(struct hub_link *link, struct str model_id)
@@ -451,104 +561,4 @@ void hub_method_answer(struct hub_link *link, uint64_t request_id, int64_t statu
     assert_true(link->open);
     buf_append_format(&log_text, "answer %" PRIu64 " %" PRId64 " %.*s\n", request_id, status,
                       STR_ARG(payload));
-}
-
-/* ---- a client's packets ---- */
-
-static void append_text(struct buf *out, const char *text)
-{
-    const size_t size = strlen(text);
-    buf_append_byte(out, (uint8_t)(size >> 8));
-    buf_append_byte(out, (uint8_t)(size & 0xff));
-    buf_append(out, text, size);
-}
-
-static void append_packet(struct buf *out, uint8_t first, const struct buf *body)
-{
-    uint8_t length[VARINT_SIZE_MAX];
-    const size_t length_size = varint_encode((uint32_t)body->size, length);
-    buf_append_byte(out, first);
-    buf_append(out, length, length_size);
-    buf_append_str(out, buf_str(body));
-}
-
-void fake_append_connect(struct buf *out, const struct fake_connect *connect)
-{
-    struct buf body CLEANUP(buf_finish) = BUF_INIT(TEXT_MAX);
-    append_text(&body, "MQTT");
-    buf_append_byte(&body, 4);
-    unsigned flags = connect->clean ? 2U : 0U;
-    flags |= connect->will_topic == NULL ? 0U : 4U | connect->will_qos << 3;
-    flags |= connect->will_retain ? 0x20U : 0U;
-    flags |= connect->password == NULL ? 0U : 0x40U;
-    flags |= connect->username == NULL ? 0U : 0x80U;
-    buf_append_byte(&body, (uint8_t)flags);
-    buf_append_byte(&body, (uint8_t)(connect->keep_alive_s >> 8));
-    buf_append_byte(&body, (uint8_t)(connect->keep_alive_s & 0xff));
-    append_text(&body, connect->client_id);
-    const char *const texts[] = {connect->will_topic, connect->will_message, connect->username,
-                                 connect->password};
-    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-        if (texts[i] != NULL) {
-            append_text(&body, texts[i]);
-        }
-    }
-    append_packet(out, 0x10, &body);
-}
-
-void fake_connect(struct net_conn *conn, const struct fake_connect *connect)
-{
-    struct buf packet CLEANUP(buf_finish) = BUF_INIT(TEXT_MAX);
-    fake_append_connect(&packet, connect);
-    fake_receive(conn, buf_str(&packet));
-}
-
-void fake_publish(struct net_conn *conn, const char *topic, const char *payload, uint16_t packet_id)
-{
-    struct buf packet CLEANUP(buf_finish) = BUF_INIT(TEXT_MAX);
-    const struct packet_publish publish = {
-        .topic = str_from(topic),
-        .payload = str_from(payload),
-        .packet_id = packet_id,
-        .qos = packet_id == 0 ? 0 : 1,
-    };
-    packet_append_publish(&packet, &publish);
-    fake_receive(conn, buf_str(&packet));
-}
-
-static void send_filter(struct net_conn *conn, uint8_t first, uint16_t packet_id,
-                        const char *filter, const uint8_t *qos)
-{
-    struct buf body CLEANUP(buf_finish) = BUF_INIT(TEXT_MAX);
-    struct buf packet CLEANUP(buf_finish) = BUF_INIT(TEXT_MAX);
-    buf_append_byte(&body, (uint8_t)(packet_id >> 8));
-    buf_append_byte(&body, (uint8_t)(packet_id & 0xff));
-    append_text(&body, filter);
-    buf_append(&body, qos, qos == NULL ? 0 : 1);
-    append_packet(&packet, first, &body);
-    fake_receive(conn, buf_str(&packet));
-}
-
-void fake_subscribe(struct net_conn *conn, uint16_t packet_id, const char *filter, uint8_t qos)
-{
-    send_filter(conn, 0x82, packet_id, filter, &qos);
-}
-
-void fake_unsubscribe(struct net_conn *conn, uint16_t packet_id, const char *filter)
-{
-    send_filter(conn, 0xa2, packet_id, filter, NULL);
-}
-
-void fake_disconnect(struct net_conn *conn)
-{
-    fake_receive(conn, STR("\xe0\x00"));
-}
-
-struct net_conn *fake_connected(void)
-{
-    struct net_conn *conn = fake_open();
-    fake_connect(conn, &FAKE_D1);
-    assert_string_equal(fake_output(conn), "CONNACK 0 0\n");
-    (void)fake_log();
-    return conn;
 }

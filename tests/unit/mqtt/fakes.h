@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/str.h"
+#include "hub/c2d.h"
 #include "hub/hub.h"
 #include "mqtt/endpoint.h"
 #include "net/net.h"
@@ -35,6 +36,7 @@ struct hub_link {
     const struct hub_link_ops *ops;
     void *ctx;
     bool open;
+    unsigned interests;
     bool stores_session; /* session holds a stored one */
     struct buf session;
 };
@@ -47,6 +49,7 @@ struct fake_hub {
     struct hub_settings settings;
     int64_t now_us;
     struct hub_link link; /* the one link there is */
+    enum hub_code c2d;    /* of receiving and settling */
 };
 extern struct fake_hub fake_hub;
 
@@ -64,7 +67,14 @@ const char *fake_output(struct net_conn *conn); /* what came since the last call
 const char *fake_log(void); /* since the last call */
 void fake_advance(int64_t duration_us);
 
+/* Queues a message, numbered from 1, and tells the client. The sequence number is `first` + its
+ * number; everything in `delivery` but this, the token and whether it is a redelivery is taken. */
+void fake_c2d(const struct hub_delivery *delivery);
+void fake_c2d_text(const char *body); /* with "to" and nothing else */
+extern uint64_t fake_c2d_first;
+
 /* ---- a client's packets ---- */
+void fake_puback(struct net_conn *conn, uint16_t packet_id);
 struct fake_connect {
     const char *client_id, *username, *password; /* NULL: left out */
     const char *will_topic, *will_message;       /* NULL: no Will */

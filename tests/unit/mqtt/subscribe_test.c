@@ -12,7 +12,7 @@ static void each_filter_is_granted_at_most_qos_1_and_sets_its_interest(void **st
         const char *suback;
         const char *interests;
     } rows[] = {
-        {"devices/d1/messages/devicebound/#", 1, "SUBACK 0 1 1\n", "interests 0\n"},
+        {"devices/d1/messages/devicebound/#", 1, "SUBACK 0 1 1\n", "interests 4\n"},
         {"$iothub/twin/res/#", 0, "SUBACK 0 1 0\n", "interests 0\n"},
         {"$iothub/twin/PATCH/properties/desired/#", 2, "SUBACK 0 1 1\n", "interests 1\n"},
         {"$iothub/methods/POST/#", 1, "SUBACK 0 1 1\n", "interests 2\n"},
