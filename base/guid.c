@@ -48,7 +48,7 @@ static bool read_digit(char c, unsigned *ret_digit)
 
 bool guid_from_text(struct str text, struct guid *ret_guid)
 {
-    struct guid guid;
+    struct guid guid = {.bytes = {0}};
     const char *at = text.data;
     if (text.size != GUID_TEXT_SIZE - 1) {
         return false;
@@ -72,7 +72,7 @@ bool guid_from_text(struct str text, struct guid *ret_guid)
 struct guid guid_swapped(const struct guid *guid)
 {
     static const uint8_t from[GUID_SIZE] = {3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15};
-    struct guid swapped;
+    struct guid swapped = {.bytes = {0}};
     for (size_t i = 0; i < GUID_SIZE; i++) {
         swapped.bytes[i] = guid->bytes[from[i]];
     }

@@ -223,7 +223,7 @@ static enum hub_code property_text(struct builder *builder, struct str name,
 static enum hub_code add_system(struct builder *builder, size_t mapping,
                                 const struct amqp_value *value)
 {
-    struct str text;
+    struct str text = STR_EMPTY;
     if (builder->seen[mapping] || value->type == AMQP_NULL) {
         return HUB_OK;
     }
@@ -281,7 +281,7 @@ static enum hub_code add_application(struct builder *builder, const struct amqp_
     struct amqp_reader pairs = amqp_reader_inside(map);
     while (code == HUB_OK && amqp_map_next(&pairs, &name, &value)) {
         const int mapping = find_named(IN_APPLICATION, name.bytes);
-        struct str text;
+        struct str text = STR_EMPTY;
         if (mapping != NO_MAPPING) {
             code = add_system(builder, (size_t)mapping, &value);
         } else if (!is_stamped(name.bytes)) {
@@ -315,7 +315,7 @@ enum hub_code amqp_message_to_hub(const struct amqp_message *message, struct are
                                   struct hub_message *ret_message, struct problem *problem)
 {
     struct builder builder = {.arena = arena, .problem = problem};
-    struct str body;
+    struct str body = STR_EMPTY;
     enum hub_code code = amqp_message_body(message, arena, &body, problem);
     if (code == HUB_OK && !reserve(&builder, message)) {
         problem_set(problem, PROBLEM_NO_OFFSET, "the message does not fit into memory");

@@ -217,6 +217,9 @@ bool amqp_message_read(struct str bytes, struct amqp_message *ret_message, struc
         const unsigned bit = 1U << (section & 0xf);
         if (!is_body(section) && (seen & bit) != 0) {
             amqp_reader_refuse(&reader, "a second %s section ends", sections[section & 0xf].name);
+        } else if ((seen & 1U << (AMQP_SECTION_FOOTER & 0xf)) != 0) {
+            amqp_reader_refuse(&reader, "a %s section after the footer ends",
+                               sections[section & 0xf].name);
         } else if (section < AMQP_SECTION_DATA && message.body_count > 0) {
             amqp_reader_refuse(&reader, "a %s section after the body ends",
                                sections[section & 0xf].name);

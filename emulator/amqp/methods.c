@@ -102,7 +102,7 @@ static enum hub_code answer_came(struct amqp_link *link, const struct amqp_deliv
     struct amqp_message message;
     uint64_t request_id = 0;
     int64_t status = 0;
-    struct str body;
+    struct str body = STR_EMPTY;
     if (!amqp_message_read(delivery->message, &message, problem)) {
         return HUB_FORMAT_ERROR;
     }

@@ -170,12 +170,16 @@ static double float_of(uint64_t bits, size_t size)
 
 static int64_t signed_of(uint64_t bits, size_t size)
 {
-    const unsigned unused = 64U - 8U * (unsigned)size;
-    const uint64_t sign = UINT64_C(1) << (63U - unused);
-    const uint64_t extended = (bits ^ sign) - sign;
-    int64_t number;
-    memcpy(&number, &extended, sizeof(number));
-    return number;
+    switch (size) {
+    case 1:
+        return (int8_t)bits;
+    case 2:
+        return (int16_t)bits;
+    case 4:
+        return (int32_t)bits;
+    default:
+        return (int64_t)bits;
+    }
 }
 
 static bool read_fixed(struct amqp_reader *reader, uint8_t code, size_t size,
@@ -364,9 +368,10 @@ static inline bool read_contents(struct amqp_reader *reader, uint8_t code, unsig
 
 static bool read_described(struct amqp_reader *reader, unsigned depth, struct amqp_value *ret_value)
 {
-    struct amqp_value part;
+    struct amqp_value descriptor;
+    struct amqp_value value;
     const char *start = reader->left.data;
-    if (!read_value(reader, depth + 1, &part) || !read_value(reader, depth + 1, &part)) {
+    if (!read_value(reader, depth + 1, &descriptor) || !read_value(reader, depth + 1, &value)) {
         return false;
     }
     *ret_value = amqp_bytes_of(AMQP_DESCRIBED, str_of(start, (size_t)(reader->left.data - start)));

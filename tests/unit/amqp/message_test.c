@@ -387,6 +387,8 @@ static void malformed_messages_are_refused_with_place_and_reason(void **state)
         {{"\x00\x53\x73\x45\x00\x53\x73\x45", 8}, "a second properties section ends at byte 8"},
         {{"\x00\x53\x75\xa0\x00\x00\x53\x73\x45", 9},
          "a properties section after the body ends at byte 9"},
+        {{"\x00\x53\x75\xa0\x00\x00\x53\x78\xc1\x01\x00\x00\x53\x75\xa0\x00", 16},
+         "a data section after the footer ends at byte 16"},
         {{"\x00\x53\x77\x40\x00\x53\x77\x40", 8}, "a second body, a value, ends at byte 8"},
         {{"\x00\x53\x75\xa0\x00\x00\x53\x77\x40", 9}, "a second body, a value, ends at byte 9"},
         {{"\x00\x53\x73\xc0\x03\x01\x54\x01", 8}, "a message-id of type int, which ends at byte 8"},
