@@ -47,6 +47,19 @@ void https_answer_empty(struct https_request *request)
     finish(request, 204);
 }
 
+void https_answer_locked(struct https_request *request, const char *content_type,
+                         const struct guid *lock_token)
+{
+    char
+        etag[GUID_TEXT_SIZE + 2]; /* in quotes: one client refuses it bare, another cuts them off */
+    etag[0] = '"';
+    guid_text(lock_token, etag + 1);
+    etag[GUID_TEXT_SIZE] = '"';
+    https_answer_header(request, "ETag", str_of(etag, GUID_TEXT_SIZE + 1));
+    https_answer_header(request, "Content-Type", str_from(content_type));
+    finish(request, 200);
+}
+
 /* Answers that are part of ordinary work are no refusals: a device that is absent, an etag that has
  * moved on, a method that nobody answers. The hub logs its own failures. */
 static bool worth_noting(enum hub_code code)

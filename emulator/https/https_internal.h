@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/random.h"
+#include "hub/c2d.h"
 #include "hub/hub.h"
 #include "net/http.h"
 
@@ -17,7 +18,9 @@ enum {
     HTTPS_BULK_MAX = 100,         /* identities in one bulk operation (2.7) */
     HTTPS_PAGE_MAX = 1000,        /* items in one page of a query (section 5) */
     HTTPS_PAGE_DEFAULT = 100,
-    HTTPS_BATCH_MAX = 500, /* messages in one batch (device protocol reference, 0) */
+    HTTPS_BATCH_MAX = 500,               /* messages in one batch (device protocol reference, 0) */
+    HTTPS_ANSWER_PROPERTIES_MAX = 32768, /* bytes of a message's properties in headers: as many as
+                                            net's HTTP has room for */
 };
 
 struct https {
@@ -119,6 +122,9 @@ struct buf *https_answer_body(struct https_request *request); /* append JSON her
 void https_answer_header(struct https_request *request, const char *name, struct str value);
 void https_answer_json(struct https_request *request, unsigned http_status);
 void https_answer_empty(struct https_request *request); /* 204 */
+/* 200, with what was appended to https_answer_body() and the lock token as quoted ETag. */
+void https_answer_locked(struct https_request *request, const char *content_type,
+                         const struct guid *lock_token);
 
 /* An error. `why` says in plain words what was wrong, to the journal always and to the client where
  * the service has no text of its own; NULL when there is nothing to say. */
@@ -178,6 +184,30 @@ enum https_identity_form { HTTPS_IDENTITY_READ, HTTPS_IDENTITY_UPDATED, HTTPS_ID
 void https_identity_append(struct buf *out, const struct storage_identity *identity,
                            enum https_identity_form form);
 
+/* ---- properties.c: messages' properties as headers (device protocol reference, 8.2, 8.3) ---- */
+
+/* Properties of a message in the making; the arrays hold as many as there may be. */
+struct https_properties {
+    struct hub_property *system;
+    size_t system_count;
+    struct hub_property *application;
+    size_t application_count;
+};
+
+/* False: memory was refused. */
+MUST_CHECK bool https_properties_reserve(struct arena *arena, size_t count,
+                                         struct https_properties *ret_properties);
+/* Takes what has the name of a property; false: it was an ordinary header. */
+bool https_properties_add(struct https_properties *properties, struct str name, struct str value);
+/* All of the request's; room for two more of each kind. False: memory was refused. */
+MUST_CHECK bool https_properties_of_headers(struct https_request *request,
+                                            struct https_properties *ret_properties);
+/* Points into `properties`. */
+struct hub_message https_properties_message(const struct https_properties *properties,
+                                            struct str body);
+/* Writes the properties as headers; how many no header can carry or had no room. */
+size_t https_properties_answer(struct https_request *request, const struct hub_message *message);
+
 /* ---- telemetry.c ---- */
 
 /* A batch of messages (device protocol reference, 8.2); *ret_messages and what they point to live
@@ -185,6 +215,11 @@ void https_identity_append(struct buf *out, const struct storage_identity *ident
 MUST_CHECK enum hub_code https_batch_read(const cJSON *tree, struct arena *arena,
                                           struct hub_message **ret_messages, size_t *ret_count,
                                           struct problem *problem);
+
+/* ---- c2d.c ---- */
+
+/* Does a DELETE say "&reject" or "&reject=true": not complete, but drop it? */
+bool https_is_rejection(const struct https_request *request);
 
 /* ---- the handlers ---- */
 
@@ -202,5 +237,15 @@ void https_query(struct https_request *request);
 void https_statistics_devices(struct https_request *request);
 void https_statistics_service(struct https_request *request);
 void https_telemetry(struct https_request *request);
+void https_c2d_receive(struct https_request *request);
+void https_c2d_delete(struct https_request *request); /* completes, or rejects */
+void https_c2d_abandon(struct https_request *request);
+void https_c2d_send(struct https_request *request);
+void https_c2d_purge(struct https_request *request);
+void https_feedback_receive(struct https_request *request);
+void https_feedback_delete(struct https_request *request); /* completes, or rejects */
+void https_feedback_abandon(struct https_request *request);
+void https_file_notification_receive(struct https_request *request);
+void https_file_notification_settle(struct https_request *request);
 
 #endif

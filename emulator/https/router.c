@@ -27,7 +27,11 @@
     }
 
 #define ON_A_USED_CONNECTION "WebSockets on a connection that has carried another request"
+
 #define MODULE               "devices/{device}/modules/{module}"
+#define BOUND                "/messages/deviceBound"
+#define FEEDBACK             "messages/serviceBound/feedback"
+#define FILES                "messages/serviceBound/filenotifications"
 
 /*
  * Every resource of the service (service reference, 1.3 and 2.4; device protocol reference, 8). The
@@ -59,33 +63,32 @@ static const struct https_route routes[] = {
     IDENTITY("POST", "devices/{device}/messages/events", DEVICE, https_telemetry),
     IDENTITY("POST", MODULE "/messages/events", DEVICE, https_telemetry),
 
+    IDENTITY("GET", "devices/{device}" BOUND, DEVICE, https_c2d_receive),
+    IDENTITY("DELETE", "devices/{device}" BOUND "/{}", DEVICE, https_c2d_delete),
+    IDENTITY("POST", "devices/{device}" BOUND "/{}/abandon", DEVICE, https_c2d_abandon),
+    IDENTITY("POST", "devices/{device}" BOUND, SERVE, https_c2d_send),
+    IDENTITY("GET", MODULE BOUND, DEVICE, https_c2d_receive),
+    IDENTITY("DELETE", MODULE BOUND "/{}", DEVICE, https_c2d_delete),
+    IDENTITY("POST", MODULE BOUND "/{}/abandon", DEVICE, https_c2d_abandon),
+    IDENTITY("POST", MODULE BOUND, SERVE, https_c2d_send),
+    IDENTITY("DELETE", "devices/{device}/commands", SERVE, https_c2d_purge),
+    IDENTITY("GET", FEEDBACK, SERVE, https_feedback_receive),
+    IDENTITY("DELETE", FEEDBACK "/{}", SERVE, https_feedback_delete),
+    IDENTITY("POST", FEEDBACK "/{}/abandon", SERVE, https_feedback_abandon),
+    IDENTITY("GET", FILES, SERVE, https_file_notification_receive),
+    IDENTITY("DELETE", FILES "/{}", SERVE, https_file_notification_settle),
+    IDENTITY("POST", FILES "/{}/abandon", SERVE, https_file_notification_settle),
+
     /* net asks a connection's first request whether it is one for a WebSocket, and only that. */
     MISSING("GET", "$iothub/websocket", NOBODY, ON_A_USED_CONNECTION),
     MISSING("GET", "$servicebus/websocket", NOBODY, ON_A_USED_CONNECTION),
 
     MISSING("POST", "devices/keys/regenerate", WRITE, "bulk regeneration of device keys"),
-    MISSING("DELETE", "devices/{device}/commands", SERVE, "purging cloud-to-device messages"),
     MISSING("POST", "devices/{device}/applyConfigurationContent", WRITE, "device configurations"),
-    MISSING("POST", "devices/{device}/messages/deviceBound", SERVE,
-            "sending cloud-to-device messages by HTTP"),
-    MISSING("GET", "devices/{device}/messages/deviceBound", DEVICE,
-            "receiving cloud-to-device messages by HTTP"),
-    MISSING("DELETE", "devices/{device}/messages/deviceBound/{}", DEVICE,
-            "completing cloud-to-device messages by HTTP"),
-    MISSING("POST", "devices/{device}/messages/deviceBound/{}/abandon", DEVICE,
-            "abandoning cloud-to-device messages by HTTP"),
     MISSING("POST", "devices/{device}/files", DEVICE, "file upload"),
     MISSING("GET", "devices/{device}/files/{}", DEVICE, "file upload"),
     MISSING("POST", "devices/{device}/files/notifications", DEVICE, "file upload"),
     MISSING("POST", "devices/{device}/files/notifications/{}", DEVICE, "file upload"),
-    MISSING("GET", "messages/serviceBound/feedback", SERVE, "message feedback by HTTP"),
-    MISSING("DELETE", "messages/serviceBound/feedback/{}", SERVE, "message feedback by HTTP"),
-    MISSING("POST", "messages/serviceBound/feedback/{}/abandon", SERVE, "message feedback by HTTP"),
-    MISSING("GET", "messages/serviceBound/filenotifications", SERVE, "file notifications by HTTP"),
-    MISSING("DELETE", "messages/serviceBound/filenotifications/{}", SERVE,
-            "file notifications by HTTP"),
-    MISSING("POST", "messages/serviceBound/filenotifications/{}/abandon", SERVE,
-            "file notifications by HTTP"),
     MISSING("GET", "digitaltwins/{device}", SERVE, "digital twins"),
     MISSING("PATCH", "digitaltwins/{device}", SERVE, "digital twins"),
     MISSING("POST", "digitaltwins/{device}/commands/{}", SERVE, "digital twin commands"),

@@ -2,77 +2,7 @@
 #include "base/base64.h"
 #include "https/https_internal.h"
 
-#define APPLICATION_PREFIX STR("iothub-app-")
-#define BATCH_TYPE         STR("application/vnd.microsoft.iothub.json")
-
-/* Device protocol reference, 8.2: header, and its name in the journal. */
-static const struct {
-    const char *header;
-    const char *name;
-} system_properties[] = {
-    {"iothub-messageid", "messageId"},
-    {"iothub-correlationid", "correlationId"},
-    {"iothub-userid", "userId"},
-    {"iothub-to", "to"},
-    {"iothub-expiry", "expiryTimeUtc"},
-    {"iothub-ack", "ack"},
-    {"iothub-contenttype", "contentType"},
-    {"iothub-contentencoding", "contentEncoding"},
-    {"iothub-creationtimeutc", "creationTimeUtc"},
-    {"iothub-messageschema", "messageSchema"},
-    {"iothub-interface-id", "interfaceId"},
-    {"dt-subject", "componentName"},
-};
-
-/* Properties of a message in the making; the arrays hold as many as there may be. */
-struct properties {
-    struct hub_property *system;
-    size_t system_count;
-    struct hub_property *application;
-    size_t application_count;
-};
-
-static bool reserve(struct arena *arena, size_t count, struct properties *ret_properties)
-{
-    struct hub_property *both = ARENA_ARRAY(arena, struct hub_property, 2 * count + 1);
-    if (both == NULL) {
-        return false;
-    }
-    *ret_properties = (struct properties){.system = both, .application = both + count};
-    return true;
-}
-
-/* Takes what is a property and passes over what is an ordinary header. */
-static void add(struct properties *properties, struct str name, struct str value)
-{
-    if (str_starts_nocase(name, APPLICATION_PREFIX)) {
-        properties->application[properties->application_count++] = (struct hub_property){
-            .name = str_skip(name, APPLICATION_PREFIX.size),
-            .value = value,
-        };
-        return;
-    }
-    for (size_t i = 0; i < ARRAY_SIZE(system_properties); i++) {
-        if (str_equal_nocase(name, str_from(system_properties[i].header))) {
-            properties->system[properties->system_count++] = (struct hub_property){
-                .name = str_from(system_properties[i].name),
-                .value = value,
-            };
-            return;
-        }
-    }
-}
-
-static struct hub_message message_of(const struct properties *properties, struct str body)
-{
-    return (struct hub_message){
-        .system = properties->system,
-        .system_count = properties->system_count,
-        .application = properties->application,
-        .application_count = properties->application_count,
-        .body = body,
-    };
-}
+#define BATCH_TYPE STR("application/vnd.microsoft.iothub.json")
 
 /* ---- a batch ---- */
 
@@ -124,23 +54,29 @@ static bool read_value(const cJSON *member, struct arena *arena, struct str *ret
     return https_tree_text(member, 64, arena, ret_value);
 }
 
+/* Names as in headers; some clients leave the prefix of their own out, and mean the same. */
 static bool read_properties(const cJSON *element, struct arena *arena,
-                            struct properties *ret_properties, struct problem *problem)
+                            struct https_properties *ret_properties, struct problem *problem)
 {
     const cJSON *object = NULL;
-    struct properties properties;
+    struct https_properties properties;
     if (!https_member_object(element, "properties", &object, problem) ||
-        !reserve(arena, (size_t)cJSON_GetArraySize(object), &properties)) {
+        !https_properties_reserve(arena, (size_t)cJSON_GetArraySize(object), &properties)) {
         return false;
     }
     const cJSON *member = NULL;
     cJSON_ArrayForEach(member, object)
     {
         struct str value;
+        const struct str name = str_from(member->string);
         if (!read_value(member, arena, &value, problem)) {
             return false;
         }
-        add(&properties, str_from(member->string), value);
+        if (!https_properties_add(&properties, name, value) &&
+            !str_starts_nocase(name, STR("iothub-"))) {
+            properties.application[properties.application_count++] =
+                (struct hub_property){.name = name, .value = value};
+        }
     }
     *ret_properties = properties;
     return true;
@@ -150,7 +86,7 @@ static bool read_message(const cJSON *element, struct arena *arena, struct hub_m
                          struct problem *problem)
 {
     struct str body;
-    struct properties properties;
+    struct https_properties properties;
     if (!cJSON_IsObject(element)) {
         problem_set(problem, PROBLEM_NO_OFFSET, "not an object");
         return false;
@@ -159,7 +95,7 @@ static bool read_message(const cJSON *element, struct arena *arena, struct hub_m
         !read_properties(element, arena, &properties, problem)) {
         return false;
     }
-    *ret_message = message_of(&properties, body);
+    *ret_message = https_properties_message(&properties, body);
     return true;
 }
 
@@ -215,19 +151,6 @@ enum hub_code https_batch_read(const cJSON *tree, struct arena *arena,
 
 /* ---- the request ---- */
 
-static void count_header(void *ctx, struct str name, struct str value)
-{
-    (void)name;
-    (void)value;
-    size_t *count = ctx;
-    (*count)++;
-}
-
-static void add_header(void *ctx, struct str name, struct str value)
-{
-    add(ctx, name, value);
-}
-
 static enum hub_code publish(struct https_request *request, const struct hub_message *messages,
                              size_t count, struct problem *problem)
 {
@@ -241,14 +164,12 @@ static enum hub_code publish(struct https_request *request, const struct hub_mes
 
 static enum hub_code publish_one(struct https_request *request, struct problem *problem)
 {
-    size_t header_count = 0;
-    http_headers_each(request->exchange, count_header, &header_count);
-    struct properties properties;
-    if (!reserve(request->arena, header_count, &properties)) {
+    struct https_properties properties;
+    if (!https_properties_of_headers(request, &properties)) {
         return HUB_SERVER_ERROR;
     }
-    http_headers_each(request->exchange, add_header, &properties);
-    const struct hub_message message = message_of(&properties, http_body(request->exchange));
+    const struct hub_message message =
+        https_properties_message(&properties, http_body(request->exchange));
     return publish(request, &message, 1, problem);
 }
 

@@ -313,12 +313,14 @@ static enum status deliver(struct hub *hub, const struct storage_message *messag
     if (status != STATUS_OK) {
         return status;
     }
-    if (link != NULL) {
-        link->received_c2d = true;
-    }
     note_delivered(hub, message, link);
     *ret_delivery = delivery;
-    return STATUS_OK;
+    if (link != NULL) {
+        link->received_c2d = true;
+        hub_link_touch(link);
+        return STATUS_OK;
+    }
+    return storage_activity_update(hub->storage, message->identity, hub_now_us(hub));
 }
 
 enum hub_code hub_c2d_receive(struct hub *hub, struct identity_key key, struct hub_link *link,

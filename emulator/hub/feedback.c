@@ -88,8 +88,11 @@ static void nudge(struct hub *hub)
     if (list_empty(&hub->feedback_watchers)) {
         return;
     }
-    /* Once each, although a watcher may leave or come meanwhile; who was first is last next time.
-     */
+    /* Who was first is last this time. */
+    struct list *first = hub->feedback_watchers.next;
+    list_remove(first);
+    list_append(&hub->feedback_watchers, first);
+    /* Once each, although watchers may leave or come meanwhile. */
     struct list now;
     list_init(&now);
     while (!list_empty(&hub->feedback_watchers)) {

@@ -61,15 +61,15 @@ struct hub_settings {
     size_t event_readers_max;     /* of a partition in one consumer group, without epoch: 5 */
 
     /* Cloud-to-device messages and their feedback (service reference, 5). */
-    int64_t c2d_ttl_s;                /* of messages that bring no expiry: 3600 */
-    int64_t c2d_lock_s;               /* a message that nobody settles comes back after it: 60 */
-    uint32_t c2d_deliveries_max;      /* so often given back, a message is dropped: 10 */
-    bool c2d_lock_end_counts;         /* a lock that ran out counts as given back: false */
-    bool c2d_on_first_subscribe;      /* MQTT clients get what waited already: true */
-    int64_t feedback_window_ms;       /* a batch is closed this long after its first record: 1000 */
-    int64_t feedback_ttl_s;           /* of a batch: 3600 */
-    int64_t feedback_lock_s;          /* as c2d_lock_s: 60 */
-    uint32_t feedback_deliveries_max; /* as c2d_deliveries_max: 10 */
+    int64_t c2d_ttl_s;              /* of messages that bring no expiry: 3600 */
+    int64_t c2d_lock_s;             /* a message that nobody settles comes back after it: 60 */
+    size_t c2d_deliveries_max;      /* so often given back, a message is dropped: 10 */
+    bool c2d_lock_end_counts;       /* a lock that ran out counts as given back: false */
+    bool c2d_on_first_subscribe;    /* MQTT clients get what waited already: true */
+    int64_t feedback_window_ms;     /* a batch is closed this long after its first record: 1000 */
+    int64_t feedback_ttl_s;         /* of a batch: 3600 */
+    int64_t feedback_lock_s;        /* as c2d_lock_s: 60 */
+    size_t feedback_deliveries_max; /* as c2d_deliveries_max: 10 */
 };
 
 /* Which rows of the journal are events of the built-in endpoint (service reference, 8). */

@@ -5,7 +5,7 @@
 
 #include "hub/hub.h"
 
-enum { PORT_MAX = 65535 };
+enum { PORT_MAX = 65535, SETTING_MAX = 1000000000, HOUR_S = 3600 };
 enum { MQTT_PORT = 8883, HTTPS_PORT = 443, HTTPS_ALT_PORT = 8443 };
 enum { AMQP_PORT = 5671, AMQP_PLAIN_PORT = 5672, CONTROL_PORT = 8880 };
 
@@ -59,6 +59,13 @@ static const char help[] =
     "                        events-retention-hours  older events are not served, 24\n"
     "                        event-readers-max    of a partition and group, without epoch, 5\n"
     "                        c2d-on-first-subscribe  MQTT clients get what waited already, 1\n"
+    "                        c2d-ttl-s            a cloud-to-device message lives so long, 3600\n"
+    "                        c2d-lock-s           nobody settled it: it comes back, 60\n"
+    "                        c2d-deliveries-max   given back so often it is dropped, 10\n"
+    "                        c2d-lock-end-counts  1: a lock's end counts as giving back, 0\n"
+    "                        feedback-window-ms   after it a batch of feedback is closed, 1000\n"
+    "                        feedback-ttl-s, feedback-lock-s, feedback-deliveries-max\n"
+    "                                             the same for a batch: 3600, 60, 10\n"
     "  --check-ready         ask the running emulator's /readyz and exit 0 or 1\n"
     "  --version, --help\n";
 
@@ -101,44 +108,79 @@ static bool read_random_seed(struct options *options, const char *value)
     return str_to_u64(str_from(value), &options->random_seed);
 }
 
-static bool set_number(struct hub_settings *settings, struct str name, uint64_t number)
-{
-    enum { HOUR_S = 3600 };
-    if (str_equal(name, STR("token-skew-s"))) {
-        settings->token_skew_s = (int64_t)number;
-    } else if (str_equal(name, STR("token-close-grace-s"))) {
-        settings->token_close_grace_s = (int64_t)number;
-    } else if (str_equal(name, STR("subscriptions-max"))) {
-        settings->subscriptions_max = (size_t)number;
-    } else if (str_equal(name, STR("methods-in-flight"))) {
-        settings->methods_in_flight_max = (size_t)number;
-    } else if (str_equal(name, STR("query-slice-us"))) {
-        settings->query_slice_us = (int64_t)number;
-    } else if (str_equal(name, STR("journal-max-mb"))) {
-        settings->journal_max_mb = (size_t)number;
-    } else if (str_equal(name, STR("events-retention-hours"))) {
-        settings->events_retention_s = (int64_t)number * HOUR_S;
-    } else if (str_equal(name, STR("event-readers-max"))) {
-        settings->event_readers_max = (size_t)number;
-    } else if (str_equal(name, STR("c2d-on-first-subscribe"))) {
-        settings->c2d_on_first_subscribe = number != 0;
-    } else {
-        return false;
+enum setting_type { SETTING_INT64, SETTING_SIZE, SETTING_FLAG };
+
+/* The behaviour that --set changes; ranges are the service's where it has one (service reference,
+ * 5). */
+static const struct setting {
+    const char *name;
+    size_t offset; /* in struct hub_settings */
+    enum setting_type type;
+    uint64_t min, max;
+    uint64_t unit; /* what 1 stands for */
+} settings[] = {
+#define SETTING(name, member, type, min, max, unit)                                                \
+    {                                                                                              \
+        (name), offsetof(struct hub_settings, member), (type), (min), (max), (unit)                \
     }
-    return true;
+    SETTING("token-skew-s", token_skew_s, SETTING_INT64, 0, SETTING_MAX, 1),
+    SETTING("token-close-grace-s", token_close_grace_s, SETTING_INT64, 0, SETTING_MAX, 1),
+    SETTING("subscriptions-max", subscriptions_max, SETTING_SIZE, 0, SETTING_MAX, 1),
+    SETTING("methods-in-flight", methods_in_flight_max, SETTING_SIZE, 0, SETTING_MAX, 1),
+    SETTING("query-slice-us", query_slice_us, SETTING_INT64, 0, SETTING_MAX, 1),
+    SETTING("journal-max-mb", journal_max_mb, SETTING_SIZE, 0, SETTING_MAX, 1),
+    SETTING("events-retention-hours", events_retention_s, SETTING_INT64, 0, SETTING_MAX, HOUR_S),
+    SETTING("event-readers-max", event_readers_max, SETTING_SIZE, 0, SETTING_MAX, 1),
+    SETTING("c2d-on-first-subscribe", c2d_on_first_subscribe, SETTING_FLAG, 0, 1, 1),
+    SETTING("c2d-ttl-s", c2d_ttl_s, SETTING_INT64, 60, 48 * HOUR_S, 1),
+    SETTING("c2d-lock-s", c2d_lock_s, SETTING_INT64, 5, 300, 1),
+    SETTING("c2d-deliveries-max", c2d_deliveries_max, SETTING_SIZE, 1, 100, 1),
+    SETTING("c2d-lock-end-counts", c2d_lock_end_counts, SETTING_FLAG, 0, 1, 1),
+    SETTING("feedback-window-ms", feedback_window_ms, SETTING_INT64, 0, 60000, 1),
+    SETTING("feedback-ttl-s", feedback_ttl_s, SETTING_INT64, 60, 48 * HOUR_S, 1),
+    SETTING("feedback-lock-s", feedback_lock_s, SETTING_INT64, 5, 300, 1),
+    SETTING("feedback-deliveries-max", feedback_deliveries_max, SETTING_SIZE, 1, 100, 1),
+#undef SETTING
+};
+
+static void set_number(struct hub_settings *ret_settings, const struct setting *setting,
+                       uint64_t number)
+{
+    char *at = (char *)ret_settings + setting->offset;
+    const int64_t as_int64 = (int64_t)number;
+    const size_t as_size = (size_t)number;
+    const bool as_flag = number != 0;
+    switch (setting->type) {
+    case SETTING_INT64:
+        memcpy(at, &as_int64, sizeof(as_int64));
+        break;
+    case SETTING_SIZE:
+        memcpy(at, &as_size, sizeof(as_size));
+        break;
+    case SETTING_FLAG:
+        memcpy(at, &as_flag, sizeof(as_flag));
+        break;
+    }
 }
 
 static bool read_setting(struct options *options, const char *value)
 {
-    enum { SETTING_MAX = 1000000000 };
     struct str name;
-    struct str number_text;
+    struct str text;
     uint64_t number = 0;
-    if (!str_cut(str_from(value), '=', &name, &number_text) || !str_to_u64(number_text, &number) ||
-        number > SETTING_MAX) {
+    if (!str_cut(str_from(value), '=', &name, &text) || !str_to_u64(text, &number)) {
         return false;
     }
-    return set_number(&options->settings, name, number);
+    for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+        if (str_equal(name, str_from(settings[i].name))) {
+            if (number < settings[i].min || number > settings[i].max) {
+                return false;
+            }
+            set_number(&options->settings, &settings[i], number * settings[i].unit);
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool read_partitions(struct options *options, const char *value)

@@ -104,7 +104,7 @@ def service(emulator, policy="iothubowner"):
 
 def device(emulator, identity):
     """A client that signs with the key of a device or module identity."""
-    resource = f"{emulator.host}/devices/{quote(identity['deviceId'], safe='')}"
+    resource = f"{emulator.host}/devices/{identity['deviceId']}"
     if "moduleId" in identity:
-        resource += f"/modules/{quote(identity['moduleId'], safe='')}"
+        resource += f"/modules/{identity['moduleId']}"
     return Rest(emulator, sas.token(identity["authentication"]["symmetricKey"]["primaryKey"], resource))

@@ -43,9 +43,7 @@ MISSING = [
     ("POST", "/configurations/testQueries"), ("POST", "/devices/d1/applyConfigurationContent"),
     ("GET", "/digitaltwins/d1"), ("PATCH", "/digitaltwins/d1"),
     ("POST", "/digitaltwins/d1/commands/c"), ("POST", "/digitaltwins/d1/components/x/commands/c"),
-    ("DELETE", "/devices/d1/commands"), ("POST", "/devices/keys/regenerate"),
-    ("POST", "/devices/d1/messages/deviceBound"), ("GET", "/messages/serviceBound/feedback"),
-    ("GET", "/devices/d1/messages/devicebound"), ("POST", "/devices/d1/files"),
+    ("POST", "/devices/keys/regenerate"), ("POST", "/devices/d1/files"),
     ("POST", "/devices/d1/files/notifications"),
 ]  # fmt: skip
 

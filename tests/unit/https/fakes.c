@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/sas.h"
 #include "https/endpoint.h"
+#include "hub/hub_internal.h" /* the tests move time */
 
 enum { TOKENS_MAX = 4096, LATE_S = 2000000000, ANSWER_MAX = 64 << 20 };
 
@@ -221,6 +222,12 @@ static bool sign_tokens(void)
         }
     }
     return true;
+}
+
+void fake_advance(int64_t seconds)
+{
+    clock_advance(&fake_hub->clock, seconds * CLOCK_SECOND);
+    hubs_wake(fake_hubs);
 }
 
 int fake_setup(void **state)

@@ -41,6 +41,8 @@ extern const struct net_client_certificate *fake_certificate; /* NULL: clients h
 int fake_setup(void **state); /* for cmocka_unit_test_setup_teardown() */
 int fake_teardown(void **state);
 
+void fake_advance(int64_t seconds); /* the clock stands still but for this */
+
 /* The Authorization of a policy ("iothubowner"); lives until the teardown. */
 struct str fake_token(const char *policy);
 

@@ -53,7 +53,7 @@ static void properties_are_told_apart_by_their_names(void **state)
         STR("[{\"body\":\"\",\"properties\":{\"iothub-app-Key\":\"v\",\"IoTHub-MessageId\":\"m1\","
             "\"iothub-contenttype\":\"application/json\",\"iothub-app-n\":null,"
             "\"iothub-app-i\":12,\"iothub-app-b\":true,\"dt-subject\":\"thermo\","
-            "\"x-unknown\":\"dropped\"}}]"));
+            "\"plain\":\"kept\",\"iothub-operation\":\"d2c\"}}]"));
     assert_int_equal(batch.code, HUB_OK);
     const struct hub_message *message = &batch.messages[0];
     assert_int_equal(message->system_count, 3);
@@ -61,7 +61,9 @@ static void properties_are_told_apart_by_their_names(void **state)
     assert_str_equal(message->system[0].value, "m1");
     assert_str_equal(message->system[1].name, "contentType");
     assert_str_equal(message->system[2].name, "componentName");
-    assert_int_equal(message->application_count, 4);
+    assert_int_equal(message->application_count, 5);
+    assert_str_equal(message->application[4].name, "plain");
+    assert_str_equal(message->application[4].value, "kept");
     assert_str_equal(message->application[0].name, "Key");
     assert_str_equal(message->application[0].value, "v");
     assert_null(message->application[1].value.data);
