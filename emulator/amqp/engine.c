@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "amqp/amqp_internal.h"
+#include "amqp/complete.h"
 #include "amqp/conditions.h"
 #include "amqp/frame.h"
 #include "amqp/limits.h"
@@ -297,8 +298,22 @@ void amqp_engine_events(struct amqp_endpoint *endpoint)
 
 /* ---- bytes ---- */
 
+/* The engine is to leave room in its frames for what completes them. The size of the open that was
+ * put into `copy`; 0: it goes to the engine as it is. */
+static size_t prepare_open(struct amqp_conn *conn, struct str bytes, struct buf *copy)
+{
+    struct frame frame;
+    if (conn->peer_frame_size_max != 0 || str_starts(bytes, amqp_header) ||
+        frame_read(bytes, AMQP_FRAME_SIZE_MAX, &frame) != FRAME_WHOLE) {
+        return 0;
+    }
+    conn->peer_frame_size_max = SIZE_MAX;
+    const struct str open = str_of(bytes.data, frame.size);
+    return amqp_complete_open(open, copy, &conn->peer_frame_size_max) ? frame.size : 0;
+}
+
 /* Gives the engine what it can take and serves what comes of it. False: it takes nothing more. */
-static bool push(struct amqp_conn *conn, struct str bytes)
+static bool push_as_it_is(struct amqp_conn *conn, struct str bytes)
 {
     while (bytes.size > 0) {
         const ssize_t taken = pn_transport_push(conn->transport, bytes.data, bytes.size);
@@ -309,6 +324,16 @@ static bool push(struct amqp_conn *conn, struct str bytes)
         bytes = str_skip(bytes, (size_t)taken);
     }
     return true;
+}
+
+static bool push(struct amqp_conn *conn, struct str bytes)
+{
+    CLEANUP(buf_finish) struct buf open = BUF_INIT(AMQP_FRAME_SIZE_MAX);
+    const size_t open_size = prepare_open(conn, bytes, &open);
+    if (open_size > 0 && !push_as_it_is(conn, buf_str(&open))) {
+        return false;
+    }
+    return push_as_it_is(conn, str_skip(bytes, open_size));
 }
 
 /*
@@ -361,20 +386,24 @@ size_t amqp_engine_received(struct amqp_conn *conn, struct str data)
 /* Returns whether the engine has given all it had. */
 static bool give_output(struct amqp_conn *conn)
 {
+    size_t partial = 0; /* bytes of a frame that has not come whole */
     for (;;) {
         const ssize_t pending = pn_transport_pending(conn->transport);
         if (pending < 0) {
             amqp_conn_end(conn, conn->why[0] != '\0' ? conn->why : "the connection was closed");
             return true;
         }
-        if (pending == 0) {
+        if ((size_t)pending == partial) {
             return true;
         }
         if (net_conn_unsent(conn->net) >= AMQP_OUTPUT_SIZE_HIGH) {
             return false;
         }
-        buf_append(net_conn_output(conn->net), pn_transport_head(conn->transport), (size_t)pending);
-        pn_transport_pop(conn->transport, (size_t)pending);
+        const size_t taken = amqp_complete_append(
+            net_conn_output(conn->net), str_of(pn_transport_head(conn->transport), (size_t)pending),
+            conn->peer_frame_size_max);
+        pn_transport_pop(conn->transport, taken);
+        partial = (size_t)pending - taken; /* asked again, Proton makes room for the rest of it */
     }
 }
 
