@@ -16,6 +16,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "integration"))
 
+import rest  # noqa: E402
 from emulator import Emulator  # noqa: E402
 
 
@@ -40,6 +41,10 @@ def pytest_configure(config):
     config.addinivalue_line(
         "markers", "sdk(role, package, transport, feature): the outcome is a cell of the SDK matrix"
     )
+
+
+def sdk(role, package, transport, feature):
+    return pytest.mark.sdk(role=role, package=package, transport=transport, feature=feature)
 
 
 def record(result, role, package, transport, feature):
@@ -97,3 +102,19 @@ def eventually(condition, timeout_s=10):
         if result or time.monotonic() > deadline:
             return result
         time.sleep(0.02)
+
+
+def rows(emulator, kind):
+    """Rows of the journal."""
+    return emulator.control("GET", f"/journal?kind={kind}&limit=1000")[1]["rows"]
+
+
+def feedback_records(emulator):
+    """The next batch of feedback, completed; [] when there is none. The service SDK has no call for it."""
+    with rest.service(emulator) as client:
+        answer = client.get("/messages/servicebound/feedback")
+        if answer.status == 204:
+            return []
+        token = answer.headers["ETag"].strip('"')
+        assert client.delete(f"/messages/servicebound/feedback/{token}").status == 204
+        return answer.json

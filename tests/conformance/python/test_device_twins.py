@@ -3,12 +3,11 @@
 
 import time
 
-import pytest
 from azure.iot.device import IoTHubModuleClient
 from azure.iot.hub import IoTHubRegistryManager
 from azure.iot.hub.models import QuerySpecification, Twin, TwinProperties
 
-from conftest import PublicEmulator, connection_string, eventually, trust
+from conftest import PublicEmulator, connection_string, eventually, sdk, trust
 
 IN_PLANT = "SELECT * FROM devices WHERE tags.location.plant = 'Redmond43'"
 IN_PLANT_ON_CELLULAR = IN_PLANT + " AND properties.reported.connectivity = 'cellular'"
@@ -60,7 +59,7 @@ def test_tags_and_connectivity_decide_what_the_queries_find(registry, device):
     assert eventually(lambda: registry.get_twin("myDeviceId").connection_state == "Disconnected")
 
 
-@pytest.mark.sdk(role="service", package="azure-iot-hub", transport="HTTPS", feature="twin")
+@sdk("service", "azure-iot-hub", "HTTPS", "twin")
 def test_an_etag_that_was_overtaken_is_refused(registry, device):
     stale = registry.get_twin("myDeviceId").etag
     add_tags(registry, "myDeviceId")

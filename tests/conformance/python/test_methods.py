@@ -9,7 +9,7 @@ import pytest
 from azure.iot.device import IoTHubDeviceClient, MethodResponse
 from azure.iot.hub.models import CloudToDeviceMethod
 
-from conftest import eventually
+from conftest import eventually, sdk
 
 REBOOT_S = 20
 
@@ -53,7 +53,7 @@ def test_a_reboot_of_twenty_seconds_fits_the_default_timeouts(emulator, registry
     client.shutdown()
 
 
-@pytest.mark.sdk(role="service", package="azure-iot-hub", transport="HTTPS", feature="method")
+@sdk("service", "azure-iot-hub", "HTTPS", "method")
 def test_a_device_status_of_its_own_is_passed_on(emulator, registry, device):
     client = IoTHubDeviceClient.create_from_connection_string(device.connection_string)
 

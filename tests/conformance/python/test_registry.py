@@ -6,6 +6,8 @@ import base64
 import pytest
 from azure.iot.hub.models import ExportImportDevice, QuerySpecification, Twin
 
+from conftest import sdk
+
 
 def key(letter):
     return base64.b64encode(letter.encode() * 32).decode()
@@ -19,7 +21,7 @@ def test_keys_may_be_chosen_or_generated(registry):
     assert generated.status == "disabled"
 
 
-@pytest.mark.sdk(role="service", package="azure-iot-hub", transport="HTTPS", feature="registry")
+@sdk("service", "azure-iot-hub", "HTTPS", "registry")
 def test_a_device_is_updated_with_its_etag_and_deleted(registry):
     device = registry.create_device_with_sas("d1", key("a"), key("b"), "enabled")
     updated = registry.update_device_with_sas("d1", device.etag, key("c"), key("d"), "disabled")
@@ -32,7 +34,7 @@ def test_a_device_is_updated_with_its_etag_and_deleted(registry):
         registry.get_device("d1")
 
 
-@pytest.mark.sdk(role="service", package="azure-iot-hub", transport="HTTPS", feature="registry")
+@sdk("service", "azure-iot-hub", "HTTPS", "registry")
 def test_counts_follow(registry):
     registry.create_device_with_sas("on", "", "", "enabled")
     registry.create_device_with_sas("off", "", "", "disabled")
@@ -42,7 +44,7 @@ def test_counts_follow(registry):
     assert [device.device_id for device in registry.get_devices()] == ["on", "off"]
 
 
-@pytest.mark.sdk(role="service", package="azure-iot-hub", transport="HTTPS", feature="query")
+@sdk("service", "azure-iot-hub", "HTTPS", "query")
 def test_many_devices_in_one_request_and_pages_of_a_query(registry):
     devices = [ExportImportDevice(id=f"bulk-{n:02}", import_mode="create") for n in range(25)]
     answer = registry.bulk_create_or_update_devices(devices)
@@ -58,7 +60,7 @@ def test_many_devices_in_one_request_and_pages_of_a_query(registry):
     assert found == [f"bulk-{n:02}" for n in range(25)]
 
 
-@pytest.mark.sdk(role="service", package="azure-iot-hub", transport="HTTPS", feature="twin")
+@sdk("service", "azure-iot-hub", "HTTPS", "twin")
 def test_a_twin_is_replaced(registry):
     registry.create_device_with_sas("d1", "", "", "enabled")
     registry.update_twin("d1", Twin(tags={"old": 1}), "*")
