@@ -221,6 +221,7 @@ struct amqp_conn {
     struct net_conn *net;
     struct hub *hub; /* the one named in open; before it the one dialled; NULL: none */
     enum amqp_conn_state state;
+    bool open_came;  /* the frame */
     bool opened;     /* open was answered */
     bool had_grant;  /* somebody proved who he is */
     bool closing;    /* our close is on its way */

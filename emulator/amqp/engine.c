@@ -304,7 +304,7 @@ static size_t prepare_open(struct amqp_conn *conn, struct str bytes, struct buf 
 {
     struct frame frame;
     if (conn->peer_frame_size_max != 0 || str_starts(bytes, amqp_header) ||
-        frame_read(bytes, AMQP_FRAME_SIZE_MAX, &frame) != FRAME_WHOLE) {
+        frame_read(bytes, AMQP_FRAME_SIZE_MAX, &frame, NULL) != FRAME_WHOLE) {
         return 0;
     }
     conn->peer_frame_size_max = SIZE_MAX;
@@ -336,51 +336,91 @@ static bool push(struct amqp_conn *conn, struct str bytes)
     return push_as_it_is(conn, str_skip(bytes, open_size));
 }
 
-/*
- * How much of `data` may go to the engine at once: whole frames, up to the next one that has
- * something Proton does not tell, which goes alone, so that what comes of it is known to be its.
- */
-static size_t next_run(struct str data, struct frame *ret_special)
+/* What of the unread bytes goes to the engine at once. */
+struct run {
+    size_t size;
+    struct frame special; /* the one in it, if Proton does not tell all about it; else zeroed */
+    bool malformed;       /* what follows is to be refused */
+};
+
+/* May the frame come now? An open comes once. */
+static bool is_due(struct amqp_conn *conn, const struct frame *frame, struct problem *problem)
 {
-    size_t size = 0;
-    *ret_special = (struct frame){0};
+    if (frame->code != FRAME_OPEN || !conn->open_came) {
+        conn->open_came = conn->open_came || frame->code == FRAME_OPEN;
+        return true;
+    }
+    problem_set(problem, PROBLEM_NO_OFFSET, "a second open came");
+    return false;
+}
+
+/* Takes one more frame into the run; false: it ends before it. */
+static bool take_frame(struct amqp_conn *conn, struct str rest, struct run *run,
+                       struct problem *problem)
+{
+    struct frame frame;
+    switch (frame_read(rest, AMQP_FRAME_SIZE_MAX, &frame, problem)) {
+    case FRAME_NEED_MORE:
+        return false;
+    case FRAME_MISFRAMED:
+        run->size += rest.size;
+        return false;
+    case FRAME_MALFORMED:
+        run->malformed = true;
+        return false;
+    case FRAME_WHOLE:
+        break;
+    }
+    const bool special = frame.message_format != 0 || frame.wants_metrics;
+    if (special && run->size > 0) {
+        return false;
+    }
+    if (!is_due(conn, &frame, problem)) {
+        run->malformed = true;
+        return false;
+    }
+    run->size += frame.size;
+    if (special) {
+        run->special = frame;
+    }
+    return !special;
+}
+
+/* Whole frames, up to the next one that has something Proton does not tell, which goes alone, so
+ * that what comes of it is known to be its. */
+static struct run next_run(struct amqp_conn *conn, struct str data, struct problem *problem)
+{
+    struct run run = {.size = 0};
     if (str_starts(data, amqp_header)) {
-        return SASL_HEADER_SIZE;
+        run.size = SASL_HEADER_SIZE;
+        return run;
     }
-    while (size < data.size) {
-        struct frame frame;
-        switch (frame_read(str_skip(data, size), AMQP_FRAME_SIZE_MAX, &frame)) {
-        case FRAME_NEED_MORE:
-            return size;
-        case FRAME_MALFORMED:
-            return data.size;
-        case FRAME_WHOLE:
-            break;
-        }
-        if (frame.message_format != 0 || frame.wants_metrics) {
-            if (size > 0) {
-                return size;
-            }
-            *ret_special = frame;
-            return frame.size;
-        }
-        size += frame.size;
+    while (run.size < data.size && take_frame(conn, str_skip(data, run.size), &run, problem)) {
     }
-    return size;
+    return run;
 }
 
 size_t amqp_engine_received(struct amqp_conn *conn, struct str data)
 {
-    const size_t size = next_run(data, &conn->frame);
-    if (size == 0) {
-        return 0;
+    struct problem problem = {.text = ""};
+    if (conn->closing) {
+        return data.size; /* nothing it could say is of interest any more */
     }
-    amqp_conn_touch(conn);
-    if (!push(conn, str_of(data.data, size))) {
+    const struct run run = next_run(conn, data, &problem);
+    if (run.size > 0) {
+        amqp_conn_touch(conn);
+        conn->frame = run.special;
+        const bool taken = push(conn, str_of(data.data, run.size));
+        conn->frame = (struct frame){0};
+        if (!taken) {
+            return data.size;
+        }
+    }
+    if (run.malformed && !conn->closing) {
+        amqp_engine_refuse(conn, HUB_FORMAT_ERROR, problem.text);
         return data.size;
     }
-    conn->frame = (struct frame){0};
-    return size;
+    return run.size;
 }
 
 /* Returns whether the engine has given all it had. */

@@ -1,132 +1,117 @@
 /* SPDX-License-Identifier: MIT */
 #include "amqp/frame.h"
 
-/* Encodings that may stand in the first four fields of a transfer (AMQP 1.0, 1.6). */
-enum {
-    DESCRIBED = 0x00,
-    NULL_VALUE = 0x40,
-    UINT0 = 0x43,
-    SMALL_UINT = 0x52,
-    SMALL_ULONG = 0x53,
-    UINT = 0x70,
-    ULONG = 0x80,
-    VBIN8 = 0xa0,
-    VBIN32 = 0xb0,
-    LIST8 = 0xc0,
-    LIST32 = 0xd0,
-};
-enum { HEAD_SIZE = 8, ATTACH = 0x12, TRANSFER = 0x14, MESSAGE_FORMAT_FIELD = 3 };
+#include <inttypes.h>
 
-static uint32_t number_at(const uint8_t *bytes, size_t size)
-{
-    uint32_t number = 0;
-    for (size_t i = 0; i < size; i++) {
-        number = number << 8 | bytes[i];
-    }
-    return number;
-}
+#include "amqp/value.h"
 
-/* Bytes of the value at `at`, its constructor included; 0: none of those that may be there. */
-static size_t value_size(const uint8_t *at, size_t left)
-{
-    switch (at[0]) {
-    case NULL_VALUE:
-    case UINT0:
-        return 1;
-    case SMALL_UINT:
-        return 2;
-    case UINT:
-        return 5;
-    case VBIN8:
-        return left < 2 ? 0 : 2 + (size_t)at[1];
-    case VBIN32:
-        return left < 5 ? 0 : 5 + (size_t)number_at(at + 1, 4);
-    default:
-        return 0;
-    }
-}
+enum { HEAD_SIZE = 8, FRAME_TYPE_AMQP = 0 };
+enum { MESSAGE_FORMAT_FIELD = 3 };        /* of transfer, 2.7.5 */
+enum { DESIRED_CAPABILITIES_FIELD = 12 }; /* of attach, 2.7.3 */
 
-/* Where the list of a performative begins; 0: it is another one. */
-static size_t list_of(uint32_t code, const uint8_t *body, size_t size)
+/* The nth field of a performative, from 0; false: it is not there. */
+static bool field_of(const struct amqp_value *fields, int n, struct amqp_value *ret_field)
 {
-    if (size >= 3 && body[0] == DESCRIBED && body[1] == SMALL_ULONG && body[2] == code) {
-        return 3;
-    }
-    if (size >= 10 && body[0] == DESCRIBED && body[1] == ULONG && number_at(body + 2, 4) == 0 &&
-        number_at(body + 6, 4) == code) {
-        return 10;
-    }
-    return 0;
-}
-
-/* Where the fields of a transfer begin; 0: it is not one. */
-static size_t transfer_fields(const uint8_t *body, size_t size)
-{
-    const size_t at = list_of(TRANSFER, body, size);
-    if (at == 0) {
-        return 0;
-    }
-    if (at < size && body[at] == LIST8) {
-        return at + 3;
-    }
-    return at < size && body[at] == LIST32 ? at + 9 : 0;
-}
-
-static uint32_t message_format(const uint8_t *body, size_t size)
-{
-    size_t at = transfer_fields(body, size);
-    for (int field = 0; at > 0 && at < size; field++) {
-        const size_t taken = value_size(body + at, size - at);
-        if (taken == 0 || taken > size - at) {
-            return 0;
-        }
-        if (field == MESSAGE_FORMAT_FIELD) {
-            return taken == 5 && body[at] == UINT ? number_at(body + at + 1, 4)
-                   : body[at] == SMALL_UINT       ? body[at + 1]
-                                                  : 0;
-        }
-        at += taken;
-    }
-    return 0;
-}
-
-/* Wherever in the attach it stands: nobody has that name for anything else. */
-static bool wants_metrics(const uint8_t *body, size_t size)
-{
-    const struct str wanted = STR("com.microsoft:enable-receiver-runtime-metric");
-    if (list_of(ATTACH, body, size) == 0) {
-        return false;
-    }
-    struct str left = str_of(body, size);
-    while (left.size >= wanted.size) {
-        const size_t skipped = str_find(left, wanted.data[0]);
-        left = str_skip(left, skipped);
-        if (str_starts(left, wanted)) {
+    struct amqp_reader reader = amqp_reader_inside(fields);
+    for (int i = 0; amqp_read(&reader, ret_field); i++) {
+        if (i == n) {
             return true;
         }
-        left = str_skip(left, 1);
     }
     return false;
 }
 
-enum frame_result frame_read(struct str data, size_t size_max, struct frame *ret_frame)
+static uint32_t message_format(const struct amqp_value *fields)
+{
+    struct amqp_value format;
+    return field_of(fields, MESSAGE_FORMAT_FIELD, &format) && format.type == AMQP_UINT
+               ? (uint32_t)format.u
+               : 0;
+}
+
+static bool wants_metrics(const struct amqp_value *fields)
+{
+    struct amqp_value desired;
+    struct str capability;
+    if (!field_of(fields, DESIRED_CAPABILITIES_FIELD, &desired)) {
+        return false;
+    }
+    for (uint32_t i = 0; amqp_array_text(&desired, i, &capability); i++) {
+        if (str_equal(capability, STR("com.microsoft:enable-receiver-runtime-metric"))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum frame_result malformed(struct problem *problem, const char *what)
+{
+    problem_set(problem, PROBLEM_NO_OFFSET, "a frame came with %s", what);
+    return FRAME_MALFORMED;
+}
+
+/* A described list, its descriptor one of the nine performatives; a transfer's payload follows. */
+static enum frame_result read_performative(struct str body, struct frame *frame,
+                                           struct problem *problem)
+{
+    struct amqp_reader reader;
+    struct amqp_value performative;
+    struct amqp_value descriptor;
+    struct amqp_value fields;
+    amqp_reader_init(&reader, body, problem);
+    if (!amqp_read(&reader, &performative)) {
+        return FRAME_MALFORMED;
+    }
+    if (performative.type != AMQP_DESCRIBED) {
+        return malformed(problem, "no performative in it");
+    }
+    struct amqp_reader inside = amqp_reader_inside(&performative);
+    if (!amqp_read(&inside, &descriptor) || !amqp_read(&inside, &fields) ||
+        descriptor.type != AMQP_ULONG || fields.type != AMQP_LIST) {
+        return malformed(problem, "something in it that is no performative");
+    }
+    if (descriptor.u < FRAME_OPEN || descriptor.u > FRAME_CLOSE) {
+        problem_set(problem, PROBLEM_NO_OFFSET,
+                    "a frame came with the unknown performative 0x%" PRIx64, descriptor.u);
+        return FRAME_MALFORMED;
+    }
+    frame->code = (unsigned)descriptor.u;
+    if (frame->code == FRAME_TRANSFER) {
+        frame->message_format = message_format(&fields);
+    } else if (frame->code == FRAME_ATTACH) {
+        frame->wants_metrics = wants_metrics(&fields);
+    }
+    return FRAME_WHOLE;
+}
+
+enum frame_result frame_read(struct str data, size_t size_max, struct frame *ret_frame,
+                             struct problem *problem)
 {
     if (data.size < HEAD_SIZE) {
         return FRAME_NEED_MORE;
     }
     const uint8_t *bytes = (const uint8_t *)data.data;
-    const size_t size = number_at(bytes, 4);
+    const size_t size =
+        (size_t)bytes[0] << 24 | (size_t)bytes[1] << 16 | (size_t)bytes[2] << 8 | (size_t)bytes[3];
     const size_t head_size = (size_t)bytes[4] * 4;
     if (size < HEAD_SIZE || size > size_max || head_size < HEAD_SIZE || head_size > size) {
-        return FRAME_MALFORMED;
+        return FRAME_MISFRAMED;
     }
     if (size > data.size) {
         return FRAME_NEED_MORE;
     }
-    *ret_frame = (struct frame){
-        .size = size,
-        .message_format = message_format(bytes + head_size, size - head_size),
-        .wants_metrics = wants_metrics(bytes + head_size, size - head_size),
-    };
+    if (bytes[5] != FRAME_TYPE_AMQP) {
+        return malformed(problem, bytes[5] == 1 ? "SASL in it, which is over"
+                                                : "a type that AMQP 1.0 does not have");
+    }
+    struct frame frame = {.size = size, .code = FRAME_EMPTY};
+    if (size > head_size) {
+        const struct str body = str_of(data.data + head_size, size - head_size);
+        const enum frame_result result = read_performative(body, &frame, problem);
+        if (result != FRAME_WHOLE) {
+            return result;
+        }
+    }
+    *ret_frame = frame;
     return FRAME_WHOLE;
 }

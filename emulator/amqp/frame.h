@@ -3,26 +3,39 @@
 #define AMQP_FRAME_H
 
 /*
- * Where a frame ends, and what Proton keeps to itself of one: the message-format of a transfer, by
- * which batches are told, and a capability that event readers ask for in their attach (AMQP 1.0,
- * 2.3, 2.7.3 and 2.7.5).
+ * Frames before the engine has them (AMQP 1.0, 2.3 and 2.7). Proton passes over performatives that
+ * it does not know or cannot read, and follows values within values as deep as they go; here they
+ * are refused. It also keeps to itself a transfer's message-format, by which batches are told, and
+ * the capabilities that an attach desires.
  */
 #include <stdbool.h>
 
 #include "base/attr.h"
+#include "base/status.h"
 #include "base/str.h"
 
 enum frame_result {
     FRAME_WHOLE,
     FRAME_NEED_MORE,
-    FRAME_MALFORMED, /* too short or too long to be one: the engine says so in AMQP's words */
+    FRAME_MISFRAMED, /* its head is none: the engine says so in AMQP's words */
+    FRAME_MALFORMED, /* what is in it is no performative; the problem says why */
+};
+
+enum frame_code { /* the performatives, and no performative at all: a heartbeat */
+                  FRAME_EMPTY = 0,
+                  FRAME_OPEN = 0x10,
+                  FRAME_ATTACH = 0x12,
+                  FRAME_TRANSFER = 0x14,
+                  FRAME_CLOSE = 0x18,
 };
 
 struct frame {
     size_t size;
-    uint32_t message_format; /* of a transfer; 0: none, or not a transfer */
-    bool wants_metrics;      /* an attach that names com.microsoft:enable-receiver-runtime-metric */
+    unsigned code;           /* FRAME_OPEN to FRAME_CLOSE, or FRAME_EMPTY */
+    bool wants_metrics;      /* an attach desires com.microsoft:enable-receiver-runtime-metric */
+    uint32_t message_format; /* of a transfer; 0: none */
 };
-MUST_CHECK enum frame_result frame_read(struct str data, size_t size_max, struct frame *ret_frame);
+MUST_CHECK enum frame_result frame_read(struct str data, size_t size_max, struct frame *ret_frame,
+                                        struct problem *problem);
 
 #endif

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+#include "amqp/frame.h"
+
+#include "base/attr.h"
+#include "check.h"
+
+enum { SIZE_MAX_HERE = 4096 };
+
+static void a_frame_ends_where_its_size_says(void **state)
+{
+    (void)state;
+    struct frame frame;
+    const struct str heartbeat = STR("\x00\x00\x00\x08\x02\x00\x00\x00more");
+    assert_int_equal(frame_read(heartbeat, SIZE_MAX_HERE, &frame, NULL), FRAME_WHOLE);
+    assert_int_equal(frame.size, 8);
+    assert_int_equal(frame.message_format, 0);
+    for (size_t cut = 0; cut < 8; cut++) {
+        assert_int_equal(frame_read(str_of(heartbeat.data, cut), SIZE_MAX_HERE, &frame, NULL),
+                         FRAME_NEED_MORE);
+    }
+}
+
+static void sizes_on_both_sides_of_the_limits(void **state)
+{
+    (void)state;
+    static const struct {
+        struct str head;
+        enum frame_result result;
+    } rows[] = {
+        {{"\x00\x00\x00\x07\x02\x00\x00\x00", 8}, FRAME_MISFRAMED},
+        {{"\x00\x00\x00\x08\x02\x00\x00\x00", 8}, FRAME_WHOLE},
+        {{"\x00\x00\x00\x08\x01\x00\x00\x00", 8}, FRAME_MISFRAMED},
+        {{"\x00\x00\x00\x08\x03\x00\x00\x00", 8}, FRAME_MISFRAMED},
+        {{"\x00\x00\x10\x00\x02\x00\x00\x00", 8}, FRAME_NEED_MORE},
+        {{"\x00\x00\x10\x01\x02\x00\x00\x00", 8}, FRAME_MISFRAMED},
+        {{"\xff\xff\xff\xff\x02\x00\x00\x00", 8}, FRAME_MISFRAMED},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct frame frame;
+        assert_int_equal(frame_read(rows[i].head, SIZE_MAX_HERE, &frame, NULL), rows[i].result);
+    }
+}
+
+/* The body of a transfer: handle, delivery-id, delivery-tag, message-format ... */
+static void the_message_format_of_a_transfer_is_found(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        struct str body;
+        uint32_t format;
+    } rows[] = {
+        {"batch",
+         {"\x00\x53\x14\xc0\x0c\x05\x43\x43\xa0\x01t\x70\x80\x01\x37\x00\x42", 17},
+         0x80013700},
+        {"batch, list32, handle and id of four bytes, tag of binary32",
+         {"\x00\x53\x14\xd0\x00\x00\x00\x19\x00\x00\x00\x04\x70\x00\x00\x00\x01\x70\x00\x00\x00\x02"
+          "\xb0\x00\x00\x00\x01t\x70\x80\x01\x37\x00",
+          33},
+         0x80013700},
+        {"batch, a long descriptor and an empty tag, as .NET sends it",
+         {"\x00\x80\x00\x00\x00\x00\x00\x00\x00\x14\xc0\x0c\x04\x52\x03\x52\x04\xa0\x00\x70\x80\x01"
+          "\x37\x00",
+          24},
+         0x80013700},
+        {"ordinary", {"\x00\x53\x14\xc0\x07\x04\x43\x43\xa0\x01t\x43", 12}, 0},
+        {"a small number", {"\x00\x53\x14\xc0\x08\x04\x43\x43\xa0\x01t\x52\x07", 13}, 7},
+        {"none given", {"\x00\x53\x14\xc0\x07\x04\x43\x43\xa0\x01t\x40", 12}, 0},
+        {"a short list", {"\x00\x53\x14\xc0\x02\x01\x43", 7}, 0},
+        {"an empty list", {"\x00\x53\x14\x45", 4}, 0},
+        {"another performative",
+         {"\x00\x53\x12\xc0\x0b\x04\x43\x43\xa0\x01t\x70\x80\x01\x37\x00", 16},
+         0},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        char bytes[64] = {0, 0, 0, (char)(8 + rows[i].body.size), 2, 0, 0, 0};
+        memcpy(bytes + 8, rows[i].body.data, rows[i].body.size);
+        struct frame frame;
+        assert_int_equal(
+            frame_read(str_of(bytes, 8 + rows[i].body.size), SIZE_MAX_HERE, &frame, NULL),
+            FRAME_WHOLE);
+        if (frame.message_format != rows[i].format) {
+            fail_msg("%s: %x", rows[i].name, (unsigned)frame.message_format);
+        }
+    }
+}
+
+static void what_is_no_performative_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        struct str body;
+        const char *why;
+    } rows[] = {
+        {{"\x00\x53\x0f\x45", 4}, "the unknown performative 0xf"},
+        {{"\x00\x53\x19\x45", 4}, "the unknown performative 0x19"},
+        {{"\x00\x53\x99\x45", 4}, "the unknown performative 0x99"},
+        {{"\x00\x53\x12\x40", 4}, "no performative"},
+        {{"\x00\xa3\x01x\x45", 5}, "no performative"},
+        {{"\x45", 1}, "no performative"},
+        {{"\x00\x53\x12", 3}, ""},
+        {{"\x00\x53\x12\xd0\xff\xff\xff\xff\x00\x00\x00\x01", 12}, ""},
+        {{"hello, hub", 10}, ""},
+        {{"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", 19}, ""},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        char bytes[64] = {0, 0, 0, (char)(8 + rows[i].body.size), 2, 0, 0, 0};
+        memcpy(bytes + 8, rows[i].body.data, rows[i].body.size);
+        struct frame frame = {.size = 77};
+        struct problem problem = {.text = ""};
+        assert_int_equal(
+            frame_read(str_of(bytes, 8 + rows[i].body.size), SIZE_MAX_HERE, &frame, &problem),
+            FRAME_MALFORMED);
+        if (strstr(problem.text, rows[i].why) == NULL || problem.text[0] == '\0') {
+            fail_msg("row %zu: %s", i, problem.text);
+        }
+        assert_int_equal(frame.size, 77);
+    }
+}
+
+static void other_types_of_frames_are_refused(void **state)
+{
+    (void)state;
+    struct frame frame;
+    struct problem problem;
+    assert_int_equal(
+        frame_read(STR("\x00\x00\x00\x08\x02\x01\x00\x00"), SIZE_MAX_HERE, &frame, &problem),
+        FRAME_MALFORMED);
+    assert_non_null(strstr(problem.text, "SASL in it"));
+    assert_int_equal(
+        frame_read(STR("\x00\x00\x00\x08\x02\x02\x00\x00"), SIZE_MAX_HERE, &frame, &problem),
+        FRAME_MALFORMED);
+    assert_non_null(strstr(problem.text, "a type that AMQP 1.0 does not have"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_frame_ends_where_its_size_says),
+        cmocka_unit_test(sizes_on_both_sides_of_the_limits),
+        cmocka_unit_test(the_message_format_of_a_transfer_is_found),
+        cmocka_unit_test(what_is_no_performative_is_refused),
+        cmocka_unit_test(other_types_of_frames_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
