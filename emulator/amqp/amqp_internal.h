@@ -122,6 +122,8 @@ struct amqp_link {
     bool ending; /* what it gives back must not come to it again */
     uint64_t tag_last;
     size_t partial_size; /* of the message that is still coming in */
+    struct list waiting; /* for credit: transfer.c */
+    size_t waiting_count, waiting_size;
 };
 
 struct hub *amqp_link_hub(const struct amqp_link *link);

@@ -182,6 +182,7 @@ static struct amqp_link *link_new(struct amqp_conn *conn, pn_link_t *engine,
     list_init(&link->conn_link);
     list_init(&link->client_link);
     list_init(&link->grant_link);
+    list_init(&link->waiting);
     *ret_store = block + state_at + kind->state_size;
     return link;
 }
@@ -226,6 +227,7 @@ static void attach(struct amqp_link *link)
         const struct identity_key key = {.device = link->address.device,
                                          .module = link->address.module};
         amqp_conn_note_refused(conn, key, code, problem.text);
+        amqp_link_settle_all(link);
         pn_link_set_context(link->engine, NULL);
         refuse(conn, link->engine, code, problem.text);
         link->kind = NULL; /* detached() is not for who never was attached */

@@ -8,6 +8,7 @@
 #include "amqp/amqp_internal.h"
 #include "amqp/conditions.h"
 #include "amqp/limits.h"
+#include "base/alloc.h"
 
 /* ---- in ---- */
 
@@ -150,25 +151,35 @@ bool amqp_link_presettled(const struct amqp_link *link)
     return pn_link_remote_snd_settle_mode(link->engine) == PN_SND_SETTLED;
 }
 
-/* Answers are made for who asked; who lets them lie is told so (limits.h). */
-static bool waits_too_long(const struct amqp_link *link)
+/* A message that the peer has given no credit for: kept here, since Proton says no detach before it
+ * has sent all that it was given. */
+struct waiting {
+    struct list link; /* amqp_link.waiting */
+    size_t tag_size, message_size;
+    bool settled;
+    char bytes[]; /* the tag, then the message */
+};
+
+static struct amqp_outgoing waiting_message(const struct waiting *waiting)
 {
-    return pn_link_queued(link->engine) > AMQP_ANSWERS_MAX ||
-           pn_session_outgoing_bytes(pn_link_session(link->engine)) > AMQP_ANSWER_BYTES_MAX;
+    return (struct amqp_outgoing){
+        .tag = str_of(waiting->bytes, waiting->tag_size),
+        .message = str_of(waiting->bytes + waiting->tag_size, waiting->message_size),
+        .settled = waiting->settled,
+    };
 }
 
-void amqp_link_send(struct amqp_link *link, const struct amqp_outgoing *outgoing)
+static void forget_waiting(struct amqp_link *link, struct waiting *waiting)
+{
+    list_remove(&waiting->link);
+    link->waiting_count--;
+    link->waiting_size -= waiting->tag_size + waiting->message_size;
+    mem_free(waiting);
+}
+
+static void send_now(struct amqp_link *link, const struct amqp_outgoing *outgoing)
 {
     pn_link_t *engine = link->engine;
-    if (pn_link_get_context(engine) != link) {
-        return; /* it ended while its kind was at it */
-    }
-    if (pn_link_credit(engine) <= 0 && waits_too_long(link)) {
-        amqp_link_refuse(link, HUB_MAX_CBS_TOKEN_EXCEEDED,
-                         "more waits for this receiver than its credit and its reading keep up "
-                         "with");
-        return;
-    }
     const uint64_t number = link->tag_last++;
     const struct str tag = outgoing->tag.size > 0 ? outgoing->tag : str_of(&number, sizeof(number));
     pn_delivery_t *delivery = pn_delivery(engine, pn_dtag(tag.data, tag.size));
@@ -179,6 +190,59 @@ void amqp_link_send(struct amqp_link *link, const struct amqp_outgoing *outgoing
         pn_delivery_settle(delivery);
     }
     amqp_conn_touch(link->conn);
+}
+
+/* Answers are made for who asked; who lets them lie loses the link (limits.h). */
+static void send_later(struct amqp_link *link, const struct amqp_outgoing *outgoing)
+{
+    const size_t size = outgoing->tag.size + outgoing->message.size;
+    struct waiting *waiting = NULL;
+    if (link->waiting_count < AMQP_ANSWERS_MAX &&
+        size <= AMQP_ANSWER_BYTES_MAX - link->waiting_size) {
+        waiting = mem_alloc(sizeof(*waiting) + size);
+    }
+    if (waiting == NULL) {
+        amqp_link_refuse(link, HUB_MAX_CBS_TOKEN_EXCEEDED,
+                         "more answers wait for this receiver's credit than are kept");
+        return;
+    }
+    waiting->tag_size = outgoing->tag.size;
+    waiting->message_size = outgoing->message.size;
+    waiting->settled = outgoing->settled;
+    if (outgoing->tag.size > 0) {
+        memcpy(waiting->bytes, outgoing->tag.data, outgoing->tag.size);
+    }
+    if (outgoing->message.size > 0) {
+        memcpy(waiting->bytes + outgoing->tag.size, outgoing->message.data, outgoing->message.size);
+    }
+    link->waiting_count++;
+    link->waiting_size += size;
+    list_append(&link->waiting, &waiting->link);
+    link->conn->starved = true; /* it may have waited for room only */
+    amqp_conn_touch(link->conn);
+}
+
+void amqp_link_send(struct amqp_link *link, const struct amqp_outgoing *outgoing)
+{
+    if (pn_link_get_context(link->engine) != link) {
+        return; /* it ended while its kind was at it */
+    }
+    if (pn_link_credit(link->engine) > 0 && list_empty(&link->waiting) && !choked(link)) {
+        send_now(link, outgoing);
+    } else {
+        send_later(link, outgoing);
+    }
+}
+
+/* What waited goes before anything new. */
+static void send_waiting(struct amqp_link *link)
+{
+    while (!list_empty(&link->waiting) && amqp_link_credit(link) > 0) {
+        struct waiting *waiting = LIST_ENTRY(link->waiting.next, struct waiting, link);
+        const struct amqp_outgoing outgoing = waiting_message(waiting);
+        send_now(link, &outgoing);
+        forget_waiting(link, waiting);
+    }
 }
 
 static enum amqp_outcome outcome_of(uint64_t state)
@@ -239,6 +303,19 @@ void amqp_link_settled(struct amqp_link *link, pn_delivery_t *delivery)
     amqp_conn_touch(conn);
 }
 
+static void release(struct amqp_link *link, struct str tag)
+{
+    const struct amqp_disposition disposition = {
+        .tag = tag,
+        .outcome = AMQP_RELEASED,
+        .gone = true,
+    };
+    struct problem problem = {.text = ""};
+    if (link->kind->disposition != NULL) {
+        (void)link->kind->disposition(link, &disposition, &problem);
+    }
+}
+
 void amqp_link_settle_all(struct amqp_link *link)
 {
     if (link->kind->direction != AMQP_TO_PEER) {
@@ -248,21 +325,29 @@ void amqp_link_settle_all(struct amqp_link *link)
     pn_delivery_t *delivery = pn_unsettled_head(link->engine);
     while (delivery != NULL) {
         pn_delivery_t *next = pn_unsettled_next(delivery);
-        const struct amqp_disposition disposition = {
-            .tag = tag_of(delivery),
-            .outcome = AMQP_RELEASED,
-            .gone = true,
-        };
-        struct problem problem = {.text = ""};
-        if (link->kind->disposition != NULL) {
-            (void)link->kind->disposition(link, &disposition, &problem);
-        }
+        release(link, tag_of(delivery));
         pn_delivery_settle(delivery);
         delivery = next;
+    }
+    while (!list_empty(&link->waiting)) {
+        struct waiting *waiting = LIST_ENTRY(link->waiting.next, struct waiting, link);
+        const struct amqp_outgoing outgoing = waiting_message(waiting);
+        if (!waiting->settled) {
+            release(link, outgoing.tag);
+        }
+        forget_waiting(link, waiting);
     }
 }
 
 /* ---- events ---- */
+
+static void resume(struct amqp_link *link)
+{
+    send_waiting(link);
+    if (link->kind->resume != NULL && pn_link_credit(link->engine) > 0) {
+        link->kind->resume(link);
+    }
+}
 
 void amqp_link_flow(struct amqp_conn *conn, pn_link_t *engine)
 {
@@ -271,9 +356,7 @@ void amqp_link_flow(struct amqp_conn *conn, pn_link_t *engine)
         return;
     }
     amqp_conn_touch(conn);
-    if (link->kind->resume != NULL && pn_link_credit(engine) > 0) {
-        link->kind->resume(link);
-    }
+    resume(link);
     if (pn_link_get_context(engine) == link && pn_link_get_drain(engine)) {
         pn_link_drained(engine); /* there is no more to send now */
     }
@@ -284,9 +367,8 @@ void amqp_links_resume(struct amqp_conn *conn)
     for (struct list *at = conn->links.next; at != &conn->links;) {
         struct amqp_link *link = LIST_ENTRY(at, struct amqp_link, conn_link);
         at = at->next;
-        if (link->kind->direction == AMQP_TO_PEER && link->kind->resume != NULL &&
-            pn_link_credit(link->engine) > 0) {
-            link->kind->resume(link);
+        if (link->kind->direction == AMQP_TO_PEER) {
+            resume(link);
         }
     }
 }
