@@ -6,7 +6,7 @@
  * Frames before the engine has them (AMQP 1.0, 2.3 and 2.7). Proton passes over performatives that
  * it does not know or cannot read, and follows values within values as deep as they go; here they
  * are refused. It also keeps to itself a transfer's message-format, by which batches are told, and
- * the capabilities that an attach desires.
+ * a capability that event readers ask for in their attach.
  */
 #include <stdbool.h>
 
@@ -21,18 +21,19 @@ enum frame_result {
     FRAME_MALFORMED, /* what is in it is no performative; the problem says why */
 };
 
-enum frame_code { /* the performatives, and no performative at all: a heartbeat */
-                  FRAME_EMPTY = 0,
-                  FRAME_OPEN = 0x10,
-                  FRAME_ATTACH = 0x12,
-                  FRAME_TRANSFER = 0x14,
-                  FRAME_CLOSE = 0x18,
+/* The performatives, and no performative at all: a heartbeat. */
+enum frame_code {
+    FRAME_EMPTY = 0,
+    FRAME_OPEN = 0x10,
+    FRAME_ATTACH = 0x12,
+    FRAME_TRANSFER = 0x14,
+    FRAME_CLOSE = 0x18,
 };
 
 struct frame {
     size_t size;
     unsigned code;           /* FRAME_OPEN to FRAME_CLOSE, or FRAME_EMPTY */
-    bool wants_metrics;      /* an attach desires com.microsoft:enable-receiver-runtime-metric */
+    bool wants_metrics;      /* an attach names com.microsoft:enable-receiver-runtime-metric */
     uint32_t message_format; /* of a transfer; 0: none */
 };
 MUST_CHECK enum frame_result frame_read(struct str data, size_t size_max, struct frame *ret_frame,

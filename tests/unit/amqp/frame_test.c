@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "amqp/frame.h"
 
+#include "amqp/value.h"
 #include "base/attr.h"
 #include "check.h"
 
@@ -85,6 +86,40 @@ static void the_message_format_of_a_transfer_is_found(void **state)
     }
 }
 
+static void the_metrics_an_attach_desires_are_found(void **state)
+{
+    (void)state;
+    static const struct str metric = {"com.microsoft:enable-receiver-runtime-metric", 44};
+    static const struct {
+        unsigned code, field; /* where the capability stands */
+        bool in_array, finds;
+    } rows[] = {
+        {FRAME_ATTACH, 12, false, true},
+        {FRAME_ATTACH, 12, true, true},
+        {FRAME_OPEN, 12, true, false},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        CLEANUP(buf_finish) struct buf frame = BUF_INIT(1024);
+        buf_append(&frame, "\0\0\0\0\2\0\0\0", 8);
+        amqp_append_descriptor(&frame, rows[i].code);
+        const struct amqp_open list = amqp_open_list(&frame);
+        for (unsigned field = 0; field < rows[i].field; field++) {
+            amqp_append_null(&frame);
+        }
+        if (rows[i].in_array) { /* of symbols: another one, then it */
+            buf_append(&frame, "\xe0\x31\x02\xa3\x01x\x2c", 7);
+            buf_append_str(&frame, metric);
+        } else {
+            amqp_append_symbol(&frame, metric);
+        }
+        amqp_close(&frame, list, rows[i].field + 1);
+        frame.data[3] = (char)frame.size;
+        struct frame read;
+        assert_int_equal(frame_read(buf_str(&frame), SIZE_MAX_HERE, &read, NULL), FRAME_WHOLE);
+        assert_int_equal(read.wants_metrics, rows[i].finds);
+    }
+}
+
 static void what_is_no_performative_is_refused(void **state)
 {
     (void)state;
@@ -139,6 +174,7 @@ int main(void)
         cmocka_unit_test(a_frame_ends_where_its_size_says),
         cmocka_unit_test(sizes_on_both_sides_of_the_limits),
         cmocka_unit_test(the_message_format_of_a_transfer_is_found),
+        cmocka_unit_test(the_metrics_an_attach_desires_are_found),
         cmocka_unit_test(what_is_no_performative_is_refused),
         cmocka_unit_test(other_types_of_frames_are_refused),
     };
