@@ -243,8 +243,8 @@ int fake_setup(void **state)
     mem_use_for_json();
     random_init_seed(&config.random, 7);
     hub_policies_generate(&config.random, policies);
-    clock_set(&config.clock, INT64_C(1795258800000000)); /* 2026-11-21T11:00:00Z */
     clock_freeze(&config.clock);
+    clock_set(&config.clock, INT64_C(1795258800000000)); /* 2026-11-21T11:00:00Z */
     if (storage_open(&in_memory, &storage, NULL) != STATUS_OK ||
         hubs_create(&fake_hubs) != STATUS_OK) {
         return -1;

@@ -27,6 +27,7 @@ static const char *const texts[] = {
     "SELECT properties.desired FROM devices WHERE properties.desired.interval = 60",
     ("SELECT properties.desired.$metadata.a AS a FROM devices "
      "WHERE properties.desired.$metadata.$lastUpdated = '2024-01-01T00:00:00Z'"),
+    "SELECT cloudToDeviceMessageCount FROM devices WHERE cloudToDeviceMessageCount = 1",
     "SELECT capabilities.iotEdge AS e FROM devices WHERE capabilities.iotEdge = true",
     "SELECT * FROM devices",
 };
@@ -102,13 +103,33 @@ static void change(struct storage *storage, struct random *random)
     }
 }
 
+/* A message comes, or the oldest goes: the device's count changes. */
+static void queue_or_settle(struct storage *storage, struct random *random)
+{
+    CLEANUP(arena_finish) struct arena arena = ARENA_INIT(1 << 20);
+    struct storage_identity *device = any_device(storage, random, &arena);
+    if (device == NULL) {
+        return;
+    }
+    struct storage_message *oldest = NULL;
+    assert_int_equal(storage_message_next(storage, device->id, 0, &arena, &oldest), STATUS_OK);
+    if (oldest != NULL && below(random, 2) == 0) {
+        assert_int_equal(storage_message_delete(storage, oldest), STATUS_OK);
+    } else {
+        struct storage_message message = {.identity = device->id, .expires_us = 1};
+        assert_int_equal(storage_message_insert(storage, &message), STATUS_OK);
+    }
+}
+
 static void write_something(struct storage *storage, struct random *random)
 {
     const size_t kind = below(random, 1000);
     if (kind < 250) {
         add_or_delete(storage, random);
-    } else if (kind < 900) {
+    } else if (kind < 820) {
         change(storage, random);
+    } else if (kind < 900) {
+        queue_or_settle(storage, random);
     } else if (kind < 980) {
         commit(storage);
     } else if (kind < 990) {
