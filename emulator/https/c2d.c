@@ -19,16 +19,6 @@ static bool answer_refusal(struct https_request *request, enum hub_code code,
 
 /* ---- the device ---- */
 
-static struct str system_property(const struct hub_message *message, const char *name)
-{
-    for (size_t i = 0; i < message->system_count; i++) {
-        if (str_equal(message->system[i].name, str_from(name))) {
-            return message->system[i].value;
-        }
-    }
-    return (struct str){0};
-}
-
 static void answer_number(struct https_request *request, const char *name, uint64_t number)
 {
     char text[24];
@@ -60,9 +50,6 @@ static void answer_delivery(struct https_request *request, const struct hub_deli
     answer_number(request, "iothub-sequencenumber", delivery->sequence_number);
     answer_number(request, "iothub-deliverycount", delivery->delivery_count);
     answer_time(request, "iothub-enqueuedtime", delivery->enqueued_us);
-    /* The C SDK looks for these two names. */
-    https_answer_header(request, "ContentType", system_property(message, "contentType"));
-    https_answer_header(request, "ContentEncoding", system_property(message, "contentEncoding"));
     buf_append_str(https_answer_body(request), message->body);
     https_answer_locked(request, "application/octet-stream", &delivery->lock_token);
 }
@@ -119,6 +106,16 @@ void https_c2d_abandon(struct https_request *request)
 }
 
 /* ---- the service ---- */
+
+static struct str system_property(const struct hub_message *message, const char *name)
+{
+    for (size_t i = 0; i < message->system_count; i++) {
+        if (str_equal(message->system[i].name, str_from(name))) {
+            return message->system[i].value;
+        }
+    }
+    return (struct str){0};
+}
 
 static bool read_ack(struct str text, enum hub_ack *ret_ack, struct problem *problem)
 {

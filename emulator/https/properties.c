@@ -3,23 +3,25 @@
 
 #define APPLICATION_PREFIX STR("iothub-app-")
 
-/* Device protocol reference, 8.2: header, and its name in the journal. */
+/* Device protocol reference, 8.2: header, its name in the journal, and the other header in which
+ * the C SDK looks for it when it receives (8.3). */
 static const struct {
     const char *header;
     const char *name;
+    const char *also;
 } system_properties[] = {
-    {"iothub-messageid", "messageId"},
-    {"iothub-correlationid", "correlationId"},
-    {"iothub-userid", "userId"},
-    {"iothub-to", "to"},
-    {"iothub-expiry", "expiryTimeUtc"},
-    {"iothub-ack", "ack"},
-    {"iothub-contenttype", "contentType"},
-    {"iothub-contentencoding", "contentEncoding"},
-    {"iothub-creationtimeutc", "creationTimeUtc"},
-    {"iothub-messageschema", "messageSchema"},
-    {"iothub-interface-id", "interfaceId"},
-    {"dt-subject", "componentName"},
+    {"iothub-messageid", "messageId", NULL},
+    {"iothub-correlationid", "correlationId", NULL},
+    {"iothub-userid", "userId", NULL},
+    {"iothub-to", "to", NULL},
+    {"iothub-expiry", "expiryTimeUtc", NULL},
+    {"iothub-ack", "ack", NULL},
+    {"iothub-contenttype", "contentType", "ContentType"},
+    {"iothub-contentencoding", "contentEncoding", "ContentEncoding"},
+    {"iothub-creationtimeutc", "creationTimeUtc", NULL},
+    {"iothub-messageschema", "messageSchema", NULL},
+    {"iothub-interface-id", "interfaceId", NULL},
+    {"dt-subject", "componentName", NULL},
 };
 
 bool https_properties_reserve(struct arena *arena, size_t count,
@@ -115,49 +117,53 @@ static bool fits_header(struct str name, struct str value)
     return name.size > 0;
 }
 
-static const char *header_of(struct str name)
+/* Writes one header if there is room. */
+static bool answer_one(struct https_request *request, const char *name, struct str value,
+                       size_t *room)
+{
+    const size_t size = strlen(name) + value.size;
+    if (size > *room) {
+        return false;
+    }
+    *room -= size;
+    https_answer_header(request, name, value);
+    return true;
+}
+
+static bool answer_system(struct https_request *request, const struct hub_property *property,
+                          size_t *room)
 {
     for (size_t i = 0; i < ARRAY_SIZE(system_properties); i++) {
-        if (str_equal(name, str_from(system_properties[i].name))) {
-            return system_properties[i].header;
-        }
-    }
-    return NULL;
-}
-
-/* The header of a property; NULL: none can carry it, or memory was refused. */
-static const char *header_name(struct https_request *request, const struct hub_property *property,
-                               bool system)
-{
-    if (!fits_header(property->name, property->value)) {
-        return NULL;
-    }
-    return system ? header_of(property->name)
-                  : arena_format(request->arena, "iothub-app-%.*s", STR_ARG(property->name));
-}
-
-static size_t answer_properties(struct https_request *request,
-                                const struct hub_property *properties, size_t count, bool system,
-                                size_t *room)
-{
-    size_t left_out = 0;
-    for (size_t i = 0; i < count; i++) {
-        const char *name = header_name(request, &properties[i], system);
-        const size_t size = name == NULL ? 0 : strlen(name) + properties[i].value.size;
-        if (name == NULL || size > *room) {
-            left_out++;
+        if (!str_equal(property->name, str_from(system_properties[i].name))) {
             continue;
         }
-        *room -= size;
-        https_answer_header(request, name, properties[i].value);
+        const char *also = system_properties[i].also;
+        return fits_header(property->name, property->value) &&
+               answer_one(request, system_properties[i].header, property->value, room) &&
+               (also == NULL || answer_one(request, also, property->value, room));
     }
-    return left_out;
+    return false;
+}
+
+static bool answer_application(struct https_request *request, const struct hub_property *property,
+                               size_t *room)
+{
+    if (!fits_header(property->name, property->value)) {
+        return false;
+    }
+    const char *name = arena_format(request->arena, "iothub-app-%.*s", STR_ARG(property->name));
+    return name != NULL && answer_one(request, name, property->value, room);
 }
 
 size_t https_properties_answer(struct https_request *request, const struct hub_message *message)
 {
     size_t room = HTTPS_ANSWER_PROPERTIES_MAX;
-    return answer_properties(request, message->system, message->system_count, true, &room) +
-           answer_properties(request, message->application, message->application_count, false,
-                             &room);
+    size_t left_out = 0;
+    for (size_t i = 0; i < message->system_count; i++) {
+        left_out += !answer_system(request, &message->system[i], &room);
+    }
+    for (size_t i = 0; i < message->application_count; i++) {
+        left_out += !answer_application(request, &message->application[i], &room);
+    }
+    return left_out;
 }

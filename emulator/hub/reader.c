@@ -242,7 +242,7 @@ enum hub_reader_answer hub_reader_open(struct hub *hub, const struct hub_reader_
         return HUB_READER_NO_GROUP;
     }
     enum hub_reader_answer answer = check_others(hub, request, problem);
-    struct storage_place place;
+    struct storage_place place = {0};
     if (answer == HUB_READER_OPEN) {
         answer = find_start(hub, request->partition, &request->start, &place, problem);
     }

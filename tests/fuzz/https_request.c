@@ -3,7 +3,7 @@
  * A request as text: "METHOD path?query", header lines, an empty line, the body. The owner's token
  * is put in where the text has none, so that the bytes reach the handlers. Whatever they are, there
  * is one answer, in JSON, with the headers that clients need; or the request waits and can be
- * called off.
+ * called off. If it left a message for the device, that arrives, in headers that are headers.
  */
 #include "fakes.h"
 
@@ -52,6 +52,24 @@ static void check_answer(const struct http_exchange *exchange)
     assert((exchange->status >= 400) == (strstr(headers.data, "iothub-errorcode: ") != NULL));
 }
 
+static void check_delivery(void)
+{
+    CLEANUP(fake_finish)
+    struct http_exchange exchange = fake_request("GET", "/devices/d1/messages/deviceBound", NULL);
+    fake_send(&exchange);
+    struct str rest = buf_str(&exchange.answer_headers);
+    while (rest.size > 0) {
+        const struct str line = line_of(&rest);
+        assert(str_find(line, ':') != SIZE_MAX);
+        for (size_t i = 0; i < line.size; i++) {
+            assert((unsigned char)line.data[i] >= ' ');
+        }
+    }
+    if (exchange.status >= 300) { /* it was deleted, or disabled */
+        check_answer(&exchange);
+    }
+}
+
 static bool start(void)
 {
     static bool started;
@@ -76,6 +94,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else {
         check_answer(&exchange);
     }
+    check_delivery();
     const bool kept = hubs_commit(fake_hubs);
     assert(kept);
     return 0;

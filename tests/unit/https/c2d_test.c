@@ -236,11 +236,13 @@ static void a_property_that_no_header_carries_is_left_out(void **state)
         {STR("large2"), str_of(large, sizeof(large))},
         {STR("last"), STR("x")},
     };
-    const struct hub_property system = {STR("ownName"), STR("x")};
+    const struct hub_property system[] = {{STR("ownName"), STR("x")},
+                                          {STR("contentType"), STR("a\nb")},
+                                          {STR("contentEncoding"), STR("utf-8")}};
     const struct hub_c2d send = {
         .key = {.device = STR("d1"), .module = STR_EMPTY},
-        .message = {.system = &system,
-                    .system_count = 1,
+        .message = {.system = system,
+                    .system_count = ARRAY_SIZE(system),
                     .application = application,
                     .application_count = ARRAY_SIZE(application)},
     };
@@ -250,6 +252,7 @@ static void a_property_that_no_header_carries_is_left_out(void **state)
     assert_string_equal(answered(&got, "iothub-app-fine"), "\xc3\xa9");
     assert_string_equal(answered(&got, "iothub-app-last"), "x");
     assert_string_equal(answered(&got, "iothub-app-none"), "");
+    assert_string_equal(answered(&got, "ContentEncoding"), "utf-8");
     static const char *const missing[] = {"iothub-app-a space", "iothub-app-", "iothub-app-line",
                                           "iothub-app-del", "ownName"};
     for (size_t i = 0; i < ARRAY_SIZE(missing); i++) {
