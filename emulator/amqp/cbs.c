@@ -87,6 +87,15 @@ static enum hub_code put_token(struct amqp_link *link, const struct request *req
     return code != HUB_OK ? code : amqp_grant_token(link->conn, request->token, problem);
 }
 
+/* Whose token it says it is: a refusal is told beside the device that it concerns. `decoded` backs
+ * it. */
+static struct identity_key claimed_by(struct str token, struct buf *decoded)
+{
+    struct hub_token claim;
+    struct problem ignored;
+    return hub_token_read(token, decoded, &claim, &ignored) == HUB_OK ? claim.key : amqp_nobody;
+}
+
 /* Accepted, whatever becomes of the token: that is what the answer says. */
 static enum hub_code delivery(struct amqp_link *link, const struct amqp_delivery *delivery,
                               struct problem *problem)
@@ -99,7 +108,8 @@ static enum hub_code delivery(struct amqp_link *link, const struct amqp_delivery
     struct problem why = {.text = ""};
     const enum hub_code code = put_token(link, &request, &why);
     if (code != HUB_OK) {
-        amqp_conn_note_refused(link->conn, amqp_nobody, code, why.text);
+        CLEANUP(buf_finish) struct buf decoded = BUF_INIT(AMQP_REQUEST_SIZE_MAX);
+        amqp_conn_note_refused(link->conn, claimed_by(request.token, &decoded), code, why.text);
     }
     struct amqp_link *receiver = amqp_link_other(link, &amqp_kind_cbs_answers);
     if (receiver == NULL) {

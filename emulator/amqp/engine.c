@@ -118,6 +118,10 @@ static struct hub *hub_named(struct amqp_conn *conn, struct problem *problem)
 static void connection_opened(struct amqp_conn *conn)
 {
     struct problem problem = {.text = ""};
+    if (conn->opened) { /* Proton takes as many as come */
+        amqp_engine_refuse(conn, HUB_INVALID_OPERATION, "open came twice on one connection");
+        return;
+    }
     struct hub *hub = hub_named(conn, &problem);
     conn->opened = true;
     pn_connection_set_container(conn->engine, "iothub-emulator");
@@ -214,6 +218,16 @@ static void transport_failed(struct amqp_conn *conn)
     note_why(conn, why.text);
 }
 
+/* Proton stops reading without a word where it cannot tell what a frame is. */
+static void input_stopped(struct amqp_conn *conn)
+{
+    if (!pn_condition_is_set(pn_transport_condition(conn->transport))) {
+        pn_connection_open(conn->engine); /* a close needs one before it */
+        amqp_engine_refuse(conn, HUB_FORMAT_ERROR,
+                           "a frame came whose performative is unknown or not well encoded");
+    }
+}
+
 /* ---- events ---- */
 
 static void dispatch(struct amqp_conn *conn, pn_event_t *event)
@@ -248,6 +262,9 @@ static void dispatch(struct amqp_conn *conn, pn_event_t *event)
     case PN_TRANSPORT_ERROR:
         transport_failed(conn);
         break;
+    case PN_TRANSPORT_TAIL_CLOSED:
+        input_stopped(conn);
+        break;
     case PN_TRANSPORT:
         amqp_conn_touch(conn);
         break;
@@ -262,8 +279,8 @@ static bool matters(const struct amqp_conn *conn, pn_event_type_t type)
     if (type == PN_TRANSPORT_ERROR || type == PN_CONNECTION_REMOTE_CLOSE) {
         return true;
     }
-    return !conn->closing &&
-           (conn->opened || type == PN_CONNECTION_REMOTE_OPEN || type == PN_TRANSPORT);
+    return !conn->closing && (conn->opened || type == PN_CONNECTION_REMOTE_OPEN ||
+                              type == PN_TRANSPORT || type == PN_TRANSPORT_TAIL_CLOSED);
 }
 
 /* Most events are deliveries, and an event asks its way to the connection with every step's class.
