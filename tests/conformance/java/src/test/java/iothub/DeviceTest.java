@@ -4,6 +4,7 @@ package iothub;
 import static com.microsoft.azure.sdk.iot.device.IotHubClientProtocol.HTTPS;
 import static iothub.Hub.eventually;
 import static iothub.Hub.whole;
+import static iothub.Hub.patiently;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -54,7 +55,7 @@ class DeviceTest {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"MQTT", "HTTPS"})
+    @EnumSource
     @DisplayName("a hundred messages arrive in order, with their properties")
     void telemetry(IotHubClientProtocol protocol) throws Throwable {
         String id = idOf("telemetry", protocol);
@@ -87,7 +88,7 @@ class DeviceTest {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"MQTT", "HTTPS"})
+    @EnumSource
     @DisplayName("a batch arrives as single messages, over the one transport that has batches")
     void batch(IotHubClientProtocol protocol) throws Exception {
         String id = idOf("batch", protocol);
@@ -105,7 +106,7 @@ class DeviceTest {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"MQTT", "HTTPS"})
+    @EnumSource
     @DisplayName("a wrong key is refused as unauthorized, and the journal says why")
     void wrongKey(IotHubClientProtocol protocol) throws Exception {
         String id = idOf("wrong-key", protocol);
@@ -123,7 +124,7 @@ class DeviceTest {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"MQTT", "HTTPS"})
+    @EnumSource
     @DisplayName("a twin is read, reported into, and its desired changes are heard of")
     void twin(IotHubClientProtocol protocol) throws Throwable {
         String id = idOf("twin", protocol);
@@ -142,16 +143,20 @@ class DeviceTest {
             service.patch(patch);
 
             client.subscribeToDesiredProperties(hear, null); // the SDK refuses to read a twin before
-            assertEquals(1, whole(client.getTwin().getDesiredProperties().get("level")));
+            assertEquals(1, whole(patiently(client::getTwin).getDesiredProperties().get("level")));
             patch.getDesiredProperties().put("level", 2);
             service.patch(patch);
             TwinCollection delta = heard.poll(10, TimeUnit.SECONDS);
             assertEquals(2, whole(delta.get("level")));
             assertEquals(3, delta.getVersion());
 
-            TwinCollection report = client.getTwin().getReportedProperties();
-            report.put("connectivity", new TwinCollection(Map.of("type", "cellular")));
-            assertEquals(2, client.updateReportedProperties(report).getVersion());
+            int version = patiently(timeout -> {
+                        TwinCollection reported = client.getTwin(timeout).getReportedProperties();
+                        reported.put("connectivity", new TwinCollection(Map.of("type", "cellular")));
+                        return client.updateReportedProperties(reported, timeout);
+                    })
+                    .getVersion();
+            assertEquals(version, service.get(id).getReportedProperties().getVersion());
             JsonObject reported = service.get(id).getReportedProperties().toJsonObject();
             assertEquals("cellular", reported.getAsJsonObject("connectivity").get("type").getAsString());
         });
@@ -159,7 +164,7 @@ class DeviceTest {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"MQTT", "HTTPS"})
+    @EnumSource
     @DisplayName("a method goes there and back")
     void method(IotHubClientProtocol protocol) throws Throwable {
         String id = idOf("method", protocol);
@@ -187,7 +192,7 @@ class DeviceTest {
     }
 
     @ParameterizedTest
-    @EnumSource(names = "MQTT")
+    @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "HTTPS")
     @DisplayName("another client with the same identity takes the connection over")
     void takeover(IotHubClientProtocol protocol) throws Exception {
         String id = idOf("takeover", protocol);
