@@ -69,7 +69,7 @@ static void send_message(struct amqp_link *link, const struct hub_delivery *deli
 {
     struct buf *out = &amqp_link_endpoint(link)->message;
     if (write_message(out, delivery, arena) != STATUS_OK) {
-        settle(link, &delivery->lock_token, HUB_RELEASE);
+        /* Not given back by hand: the hub would offer it again before this returns. */
         amqp_link_refuse(link, HUB_SERVER_ERROR, "a message could not be written");
         return;
     }

@@ -46,7 +46,7 @@ static void send_batch(struct amqp_link *link, const struct hub_feedback *batch)
 {
     struct buf *out = &amqp_link_endpoint(link)->message;
     if (write_batch(out, amqp_link_hub(link), batch) != STATUS_OK) {
-        settle(link, &batch->lock_token, HUB_RELEASE);
+        /* Its lock runs out; given back by hand it would be offered again before this returns. */
         amqp_link_refuse(link, HUB_SERVER_ERROR, "feedback could not be written");
         return;
     }
