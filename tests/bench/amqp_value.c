@@ -17,7 +17,8 @@ enum {
     CODE_STRING = 0xb1,
     CODE_SYMBOL = 0xb3,
     CODE_LIST = 0xd0,
-    SMALL = 0x10, /* less: a form with one byte of size */
+    LIST_HEAD = 9, /* constructor, size and count of the long form */
+    SMALL = 0x10,  /* less: a form with one byte of size */
     FRAME_DOFF = 2,
 };
 
@@ -107,11 +108,24 @@ size_t amqp_list_begin(struct buf *out, enum amqp_descriptor descriptor, uint32_
     return out->size;
 }
 
+/* The short form where it fits, as clients write it. Offsets into the list are then that much less.
+ */
 void amqp_list_end(struct buf *out, size_t begun)
 {
-    if (buf_status(out) == STATUS_OK) {
-        amqp_write_u32(out->data + begun - 8, (uint32_t)(out->size - begun + 4));
+    if (buf_status(out) != STATUS_OK) {
+        return;
     }
+    const size_t size = out->size - begun;
+    char *head = out->data + begun - LIST_HEAD;
+    if (size >= UINT8_MAX) {
+        amqp_write_u32(head + 1, (uint32_t)(size + 4));
+        return;
+    }
+    head[0] = (char)(CODE_LIST - SMALL);
+    head[2] = head[LIST_HEAD - 1];
+    head[1] = (char)(size + 1);
+    memmove(head + LIST_HEAD - AMQP_LIST_SAVED, out->data + begun, size);
+    buf_truncate(out, out->size - AMQP_LIST_SAVED);
 }
 
 size_t amqp_frame_begin(struct buf *out, uint8_t type)

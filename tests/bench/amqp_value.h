@@ -48,7 +48,9 @@ void amqp_put_string(struct buf *out, struct str text);
 void amqp_put_symbol(struct buf *out, struct str text);
 void amqp_put_binary(struct buf *out, struct str bytes);
 
-/* A described list of `count` values, which are appended between the two. */
+/* A described list of `count` values, which are appended between the two. At its end what was
+ * appended moves AMQP_LIST_SAVED bytes to the front, when it is less than 255 bytes. */
+enum { AMQP_LIST_SAVED = 6 };
 size_t amqp_list_begin(struct buf *out, enum amqp_descriptor descriptor, uint32_t count);
 void amqp_list_end(struct buf *out, size_t begun);
 

@@ -152,6 +152,8 @@ static void append_transfer(struct connection *connection)
     amqp_put_boolean(out, false); /* settled */
     amqp_put_boolean(out, false); /* more */
     amqp_list_end(out, list);
+    connection->identifier_at -= AMQP_LIST_SAVED;
+    connection->tag_at -= AMQP_LIST_SAVED;
 }
 
 static bool prepare(struct connection *connection)

@@ -86,6 +86,52 @@ static void the_message_format_of_a_transfer_is_found(void **state)
     }
 }
 
+struct read_as {
+    enum frame_result result;
+    struct frame frame;
+};
+
+static struct read_as read_with(struct str descriptor, const char *list, size_t size)
+{
+    char bytes[96] = {0, 0, 0, (char)(8 + descriptor.size + size), 2, 0, 0, 0};
+    memcpy(bytes + 8, descriptor.data, descriptor.size);
+    memcpy(bytes + 8 + descriptor.size, list, size);
+    struct read_as read = {.frame = {.size = 0}};
+    read.result =
+        frame_read(str_of(bytes, 8 + descriptor.size + size), SIZE_MAX_HERE, &read.frame, NULL);
+    return read;
+}
+
+/* Transfers of the usual shape take a short way. With a long descriptor they take the other one,
+ * and whatever their bytes are, both must come to the same. */
+static void the_short_way_and_the_long_way_agree(void **state)
+{
+    (void)state;
+    static const struct str rows[] = {
+        {"\xc0\x0f\x06\x43\x70\x00\x00\x00\x07\xa0\x02tg\x52\x05\x42\x41payload", 24},
+        {"\xc0\x0c\x05\x43\x43\xa0\x01t\x70\x80\x01\x37\x00\x42\x00\x53\x75", 17},
+        {"\xc0\x01\x00rest", 7},
+        {"\xc0\x00\x00", 3},
+        {"\xc0\x0b\x04\x40\x44\xa0\x00\x70\x00\x00\x00\x01\x45", 14},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        for (size_t at = 0; at < rows[i].size; at++) {
+            for (int value = 0; value < 256; value++) {
+                char list[32];
+                memcpy(list, rows[i].data, rows[i].size);
+                list[at] = (char)value;
+                const struct read_as brief = read_with(STR("\x00\x53\x14"), list, rows[i].size);
+                const struct read_as full =
+                    read_with(STR("\x00\x80\x00\x00\x00\x00\x00\x00\x00\x14"), list, rows[i].size);
+                if (brief.result != full.result || brief.frame.code != full.frame.code ||
+                    brief.frame.message_format != full.frame.message_format) {
+                    fail_msg("row %zu, byte %zu is %d", i, at, value);
+                }
+            }
+        }
+    }
+}
+
 static void the_metrics_an_attach_desires_are_found(void **state)
 {
     (void)state;
@@ -174,6 +220,7 @@ int main(void)
         cmocka_unit_test(a_frame_ends_where_its_size_says),
         cmocka_unit_test(sizes_on_both_sides_of_the_limits),
         cmocka_unit_test(the_message_format_of_a_transfer_is_found),
+        cmocka_unit_test(the_short_way_and_the_long_way_agree),
         cmocka_unit_test(the_metrics_an_attach_desires_are_found),
         cmocka_unit_test(what_is_no_performative_is_refused),
         cmocka_unit_test(other_types_of_frames_are_refused),
