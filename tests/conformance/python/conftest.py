@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """
-An emulator on the ports that the SDKs insist on (8883 and 443), as a user has it.
+An emulator on the ports that the SDKs insist on, as a user has it.
 
 tests/support/netns gives the run a network of its own, so these ports are free and may be bound. Trust
 goes through the two variables that the README names: nothing in the SDKs is changed.

@@ -14,10 +14,10 @@ from conftest import PublicEmulator, eventually, trust
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def block(language):
-    """The block after the mark, in this language."""
+def block(language, number=0):
+    """A block after the mark, in this language."""
     tested = (ROOT / "README.md").read_text().partition("<!-- tested:")[2]
-    return re.search(rf"^```{language}\n(.*?)^```", tested, re.S | re.M).group(1)
+    return re.findall(rf"^```{language}\n(.*?)^```", tested, re.S | re.M)[number]
 
 
 @pytest.fixture
@@ -35,6 +35,7 @@ def shell(emulator):
     return run
 
 
+NODE_MODULES = str(ROOT / "tests/conformance/node/node_modules")
 CREATE = 'eval "$(build/release/bin/create_identities | grep ^export)"\n'
 TAG = """
 from azure.iot.hub import IoTHubRegistryManager
@@ -63,8 +64,22 @@ def test_the_node_example_finds_the_device_by_its_tag(shell):
     done = shell(
         f'{CREATE}"$PYTHON" -c "$TAG"\nnode -e "$EXAMPLE"',
         PYTHON=sys.executable, TAG=TAG, EXAMPLE=block("js"),
-        NODE_PATH=str(ROOT / "tests/conformance/node/node_modules"))
+        NODE_PATH=NODE_MODULES)
     assert (done.returncode, done.stdout) == (0, "[ 'myFirstDevice' ]\n"), done.stderr
+
+
+def test_the_back_end_in_node_sends_its_message(shell, registry):
+    done = shell(f'{CREATE}node -e "$EXAMPLE"', EXAMPLE=block("js", 1), NODE_PATH=NODE_MODULES)
+    assert done.returncode == 0, done.stderr
+    assert registry.get_twin("myFirstDevice").cloud_to_device_message_count == 1
+
+
+def test_the_reader_prints_what_the_device_sent(shell):
+    done = shell(
+        f'{CREATE}"$PYTHON" -c "$DEVICE"\n'
+        'exec {reader}< <(exec "$PYTHON" -c "$READER"); read -r line <&$reader; kill $!; echo "$line"',
+        PYTHON=sys.executable, DEVICE=block("python"), READER=block("python", 1))
+    assert (done.returncode, done.stdout) == (0, '1.2\n{"temperature": 21.5}\n'), done.stderr
 
 
 def test_the_fleet_of_fixtures_is_a_seed(tmp_path):
