@@ -296,26 +296,24 @@ static void skip_gone(const struct storage *storage, unsigned partition,
     }
 }
 
-enum status storage_events_read(struct storage *storage, unsigned partition,
-                                struct storage_place *place, uint64_t rows_max,
-                                bool (*each)(void *ctx, uint64_t position,
-                                             const struct journal_row *row),
-                                void *ctx, bool *ret_more)
+enum status storage_events_read(struct storage *storage, const struct storage_events_turn *turn,
+                                struct storage_place *place, bool *ret_more)
 {
-    assert(partition < storage->partition_count);
-    skip_gone(storage, partition, place);
+    assert(turn->partition < storage->partition_count);
+    skip_gone(storage, turn->partition, place);
     const uint64_t last = storage->sequence_committed;
-    if (place->position >= storage_partition(storage, partition).next) {
+    if (place->position >= storage_partition(storage, turn->partition).next) {
         /* What other partitions got meanwhile need not be looked at ever. */
         place->after = place->after > last ? place->after : last;
         *ret_more = false;
         return STATUS_OK;
     }
-    const uint64_t end = last - place->after > rows_max ? place->after + rows_max : last;
+    const uint64_t end =
+        last - place->after > turn->rows_max ? place->after + turn->rows_max : last;
     CLEANUP(statement_finish) struct statement s = statement_use(storage, EVENTS_READ);
     bind_u64(&s, place->after);
     bind_u64(&s, end);
-    bind_i64(&s, partition);
+    bind_i64(&s, turn->partition);
     for (;;) {
         bool found = false;
         const enum status status = statement_next(&s, &found);
@@ -326,7 +324,7 @@ enum status storage_events_read(struct storage *storage, unsigned partition,
             break;
         }
         const struct journal_row row = journal_row_read(&s);
-        if (!each(ctx, place->position, &row)) {
+        if (!turn->each(turn->ctx, place->position, &row)) {
             *ret_more = true;
             return STATUS_OK;
         }

@@ -423,16 +423,18 @@ MUST_CHECK enum status storage_events_find(struct storage *storage, unsigned par
 MUST_CHECK enum status storage_events_after(struct storage *storage, unsigned partition,
                                             uint64_t sequence, struct storage_place *ret_place);
 
-/*
- * Calls `each` for the events from *place on, which moves along, until it says false (then that
- * event is not passed), or `rows_max` rows of the journal were looked at, or the end. The row's
- * strings live during the call, in which it must not call storage. Sets *ret_more when there may be
- * more to read at once.
- */
-MUST_CHECK enum status storage_events_read(struct storage *storage, unsigned partition,
-                                           struct storage_place *place, uint64_t rows_max,
-                                           bool (*each)(void *ctx, uint64_t position,
-                                                        const struct journal_row *row),
-                                           void *ctx, bool *ret_more);
+struct storage_events_turn {
+    unsigned partition;
+    uint64_t rows_max; /* of the journal, looked at */
+    /* False: enough; that event is not passed. The row's strings live during the call, in which it
+     * must not call storage. */
+    bool (*each)(void *ctx, uint64_t position, const struct journal_row *row);
+    void *ctx;
+};
+/* Calls `each` for the events from *place on, which moves along. *ret_more says whether there may
+ * be more to read at once. */
+MUST_CHECK enum status storage_events_read(struct storage *storage,
+                                           const struct storage_events_turn *turn,
+                                           struct storage_place *place, bool *ret_more);
 
 #endif

@@ -14,7 +14,7 @@ struct hub_reader {
     unsigned partition;
     bool exclusive;
     int64_t epoch;
-    struct storage_place place;
+    struct storage_place place = {0};
     const struct hub_reader_ops *ops;
     void *ctx;
     struct hub_watcher watcher;
@@ -316,8 +316,9 @@ enum hub_code hub_reader_read(struct hub_reader *reader,
     struct turn turn = {.each = each, .ctx = ctx};
     enum status status = skip_old(reader);
     if (status == STATUS_OK) {
-        status = storage_events_read(hub->storage, reader->partition, &reader->place,
-                                     ROWS_OF_A_TURN, give, &turn, ret_more);
+        const struct storage_events_turn rows = {
+            .partition = reader->partition, .rows_max = ROWS_OF_A_TURN, .each = give, .ctx = &turn};
+        status = storage_events_read(hub->storage, &rows, &reader->place, ret_more);
     }
     return status == STATUS_OK ? HUB_OK : hub_fail(hub, status, NULL);
 }

@@ -451,7 +451,7 @@ static void devices_spread_over_partitions_the_same_way_always(void **state)
     (void)state;
     size_t counts[4] = {0};
     for (int i = 0; i < 1000; i++) {
-        char id[16];
+        char id[24];
         (void)snprintf(id, sizeof(id), "device-%d", i);
         counts[hub_partition_of(fixture.hub, str_from(id))]++;
     }

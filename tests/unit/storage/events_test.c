@@ -59,14 +59,21 @@ static bool hear(void *ctx, uint64_t position, const struct journal_row *row)
     return true;
 }
 
+static bool read_some(struct storage *storage, unsigned partition, struct storage_place *place,
+                      uint64_t rows_max, struct heard *heard)
+{
+    const struct storage_events_turn turn = {
+        .partition = partition, .rows_max = rows_max, .each = hear, .ctx = heard};
+    bool more = false;
+    assert_int_equal(storage_events_read(storage, &turn, place, &more), STATUS_OK);
+    return more;
+}
+
 static struct heard hear_all(struct storage *storage, unsigned partition,
                              struct storage_place *place, uint64_t rows_max)
 {
     struct heard heard = {.count_max = SIZE_MAX};
-    for (bool more = true; more;) {
-        assert_int_equal(
-            storage_events_read(storage, partition, place, rows_max, hear, &heard, &more),
-            STATUS_OK);
+    while (read_some(storage, partition, place, rows_max, &heard)) {
     }
     return heard;
 }
@@ -117,13 +124,10 @@ static void an_event_that_is_refused_comes_again(void **state)
     commit(storage);
     struct storage_place place = {0};
     struct heard heard = {.count_max = 2};
-    bool more = false;
-    assert_int_equal(storage_events_read(storage, 0, &place, 100, hear, &heard, &more), STATUS_OK);
-    assert_true(more);
+    assert_true(read_some(storage, 0, &place, 100, &heard));
     assert_int_equal(place.position, 2);
     heard = (struct heard){.count_max = 3};
-    assert_int_equal(storage_events_read(storage, 0, &place, 100, hear, &heard, &more), STATUS_OK);
-    assert_false(more);
+    assert_false(read_some(storage, 0, &place, 100, &heard));
     assert_int_equal(heard.position, 2);
     assert_int_equal(heard.count, 3);
     storage_close(storage);
@@ -168,10 +172,8 @@ static void check_places(struct storage *storage, const struct truth *truth)
             struct storage_place place = {0};
             assert_int_equal(storage_events_find(storage, p, at, &place), STATUS_OK);
             struct heard heard = {.count_max = 1};
-            bool more = true;
             while (heard.count == 0) {
-                assert_int_equal(storage_events_read(storage, p, &place, 50, hear, &heard, &more),
-                                 STATUS_OK);
+                (void)read_some(storage, p, &place, 50, &heard);
             }
             assert_int_equal(heard.position, at);
             assert_int_equal(heard.sequence, truth->rows[p][at]);
