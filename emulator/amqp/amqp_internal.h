@@ -234,9 +234,11 @@ struct amqp_conn {
     pn_transport_t *transport;
     pn_connection_t *engine;
     size_t peer_frame_size_max; /* of frames to it; 0: its open has not come */
-    struct frame frame;         /* the one the engine has been given alone; zeroed: none */
-    struct list dirty_link;     /* in endpoint->dirty */
-    struct list links;          /* amqp_link.conn_link, oldest first */
+    bool session_ended;         /* by the peer, the last one that was */
+    uint16_t channel_ended;
+    struct frame frame;     /* the one the engine has been given alone; zeroed: none */
+    struct list dirty_link; /* in endpoint->dirty */
+    struct list links;      /* amqp_link.conn_link, oldest first */
     size_t link_count;
     size_t links_ended; /* Proton's links without one of ours */
     size_t session_count;

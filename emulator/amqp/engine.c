@@ -358,7 +358,28 @@ struct run {
     size_t size;
     struct frame special; /* the one in it, if Proton does not tell all about it; else zeroed */
     bool malformed;       /* what follows is to be refused */
+    size_t late;          /* bytes of a frame that is passed over; then there is nothing else */
 };
+
+/* The Python SDK for Event Hubs detaches links after it has ended their session, which the service
+ * passes over; Proton would close the connection. */
+static bool is_late(struct amqp_conn *conn, const struct frame *frame)
+{
+    if (!conn->session_ended || frame->channel != conn->channel_ended ||
+        frame->code <= FRAME_OPEN || frame->code == FRAME_CLOSE) {
+        return false;
+    }
+    conn->session_ended = frame->code != FRAME_BEGIN;
+    return conn->session_ended;
+}
+
+static void note_end(struct amqp_conn *conn, const struct frame *frame)
+{
+    if (frame->code == FRAME_END) {
+        conn->session_ended = true;
+        conn->channel_ended = frame->channel;
+    }
+}
 
 /* May the frame come now? An open comes once. */
 static bool is_due(struct amqp_conn *conn, const struct frame *frame, struct problem *problem)
@@ -392,10 +413,15 @@ static bool take_frame(struct amqp_conn *conn, struct str rest, struct run *run,
     if (special && run->size > 0) {
         return false;
     }
+    if (is_late(conn, &frame)) {
+        run->late = run->size == 0 ? frame.size : 0;
+        return false;
+    }
     if (!is_due(conn, &frame, problem)) {
         run->malformed = true;
         return false;
     }
+    note_end(conn, &frame);
     run->size += frame.size;
     if (special) {
         run->special = frame;
@@ -424,6 +450,9 @@ size_t amqp_engine_received(struct amqp_conn *conn, struct str data)
         return data.size; /* nothing it could say is of interest any more */
     }
     const struct run run = next_run(conn, data, &problem);
+    if (run.late > 0) {
+        return run.late;
+    }
     if (run.size > 0) {
         amqp_conn_touch(conn);
         conn->frame = run.special;

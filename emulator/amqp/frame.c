@@ -180,7 +180,8 @@ enum frame_result frame_read(struct str data, size_t size_max, struct frame *ret
         return malformed(problem, bytes[5] == 1 ? "SASL in it, which is over"
                                                 : "a type that AMQP 1.0 does not have");
     }
-    struct frame frame = {.size = size, .code = FRAME_EMPTY};
+    struct frame frame = {
+        .size = size, .channel = (uint16_t)(bytes[6] << 8 | bytes[7]), .code = FRAME_EMPTY};
     if (size > head_size) {
         const struct str body = str_of(data.data + head_size, size - head_size);
         const enum frame_result result = read_plain_transfer(body, &frame)

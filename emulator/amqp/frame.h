@@ -25,13 +25,16 @@ enum frame_result {
 enum frame_code {
     FRAME_EMPTY = 0,
     FRAME_OPEN = 0x10,
+    FRAME_BEGIN = 0x11,
     FRAME_ATTACH = 0x12,
     FRAME_TRANSFER = 0x14,
+    FRAME_END = 0x17,
     FRAME_CLOSE = 0x18,
 };
 
 struct frame {
     size_t size;
+    uint16_t channel;
     unsigned code;           /* FRAME_OPEN to FRAME_CLOSE, or FRAME_EMPTY */
     bool wants_metrics;      /* an attach names com.microsoft:enable-receiver-runtime-metric */
     uint32_t message_format; /* of a transfer; 0: none */

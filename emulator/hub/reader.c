@@ -14,7 +14,7 @@ struct hub_reader {
     unsigned partition;
     bool exclusive;
     int64_t epoch;
-    struct storage_place place = {0};
+    struct storage_place place;
     const struct hub_reader_ops *ops;
     void *ctx;
     struct hub_watcher watcher;

@@ -281,6 +281,27 @@ static void management_needs_a_policy_that_may_connect_services(void **state)
     assert_string_equal(peer_refusal(answers), "amqp:unauthorized-access");
 }
 
+/* As azure-eventhub does when it is done (pyamqp): links are detached after their session ended. */
+static void links_may_be_detached_after_their_session(void **state)
+{
+    (void)state;
+    static const char detach[] = "\0\0\0\x10\2\0\0\0\0S\x16\xc0\3\2CA";
+    const struct str late = str_of(detach, sizeof(detach) - 1);
+    pn_session_close(peer->session);
+    peer_raw(peer, late);
+    peer_raw(peer, late);
+    assert_string_equal(peer_ending(peer), "");
+    peer->session = peer_session(peer);
+    attach("$management");
+    const struct amqp_message message =
+        ask((struct asked){"READ", "hub", "com.microsoft:eventhub", NULL, amqp_ulong(1)});
+    check_event_hub(&message);
+    /* A channel that never was one is another matter. */
+    static const char stray[] = "\0\0\0\x10\2\0\0\5\0S\x16\xc0\3\2CA";
+    peer_raw(peer, str_of(stray, sizeof(stray) - 1));
+    assert_string_equal(peer_ending(peer), "amqp:not-allowed");
+}
+
 /* ---- redirects ---- */
 
 static struct str info_text(pn_link_t *link, const char *key)
@@ -347,6 +368,7 @@ int main(void)
         TEST(what_is_not_there_is_answered_with_a_status),
         TEST(a_request_that_nobody_can_answer_is_rejected),
         TEST(management_needs_a_policy_that_may_connect_services),
+        TEST(links_may_be_detached_after_their_session),
         TEST(case_88_readers_at_the_iot_hub_are_redirected),
         TEST(a_redirect_names_the_host_that_was_dialled),
     };
