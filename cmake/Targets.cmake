@@ -31,7 +31,7 @@ function(hub_unit_tests folder)
         target_compile_definitions(${target} PRIVATE _DEFAULT_SOURCE
             FIXTURES_DIR="${PROJECT_SOURCE_DIR}/fixtures")
         add_test(NAME unit.${folder}.${thing} COMMAND ${target})
-        set_tests_properties(unit.${folder}.${thing} PROPERTIES LABELS unit TIMEOUT 60)
+        set_tests_properties(unit.${folder}.${thing} PROPERTIES LABELS unit TIMEOUT 180)
     endforeach()
 endfunction()
 
