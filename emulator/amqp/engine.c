@@ -445,7 +445,8 @@ static struct run next_run(struct amqp_conn *conn, struct str data, struct probl
 
 size_t amqp_engine_received(struct amqp_conn *conn, struct str data)
 {
-    struct problem problem = {.text = ""};
+    struct problem problem; /* cleared no further: this runs for every record */
+    problem.text[0] = '\0';
     if (conn->closing) {
         return data.size; /* nothing it could say is of interest any more */
     }
