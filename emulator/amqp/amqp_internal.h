@@ -121,6 +121,7 @@ struct amqp_link {
     unsigned interests;
     bool ending; /* what it gives back must not come to it again */
     uint64_t tag_last;
+    bool over;           /* it waits to be freed; its engine is somebody else's */
     size_t partial_size; /* of the message that is still coming in */
     struct list waiting; /* for credit: transfer.c */
     size_t waiting_count, waiting_size;
@@ -237,6 +238,7 @@ struct amqp_conn {
     bool session_ended;         /* by the peer, the last one that was */
     uint16_t channel_ended;
     struct frame frame;     /* the one the engine has been given alone; zeroed: none */
+    bool had_formats;       /* some delivery has its message-format for a context */
     struct list dirty_link; /* in endpoint->dirty */
     struct list links;      /* amqp_link.conn_link, oldest first */
     size_t link_count;
@@ -293,7 +295,7 @@ void amqp_engine_finish(struct amqp_conn *conn);
 void amqp_link_remote_open(struct amqp_conn *conn, pn_link_t *engine);
 void amqp_link_remote_gone(struct amqp_conn *conn, pn_link_t *engine, bool closed);
 void amqp_link_flow(struct amqp_conn *conn, pn_link_t *engine);
-void amqp_link_delivery(struct amqp_conn *conn, pn_delivery_t *delivery);
+void amqp_link_delivery(struct amqp_link *link, pn_delivery_t *delivery);
 void amqp_link_over(struct amqp_link *link);    /* ours; the engine's is the caller's */
 void amqp_links_resume(struct amqp_conn *conn); /* resume() for all that have credit */
 void amqp_links_free_ended(struct amqp_endpoint *endpoint);

@@ -256,8 +256,9 @@ static void dispatch(struct amqp_conn *conn, pn_event_t *event)
     case PN_LINK_FLOW:
         amqp_link_flow(conn, pn_event_link(event));
         break;
-    case PN_DELIVERY:
-        amqp_link_delivery(conn, pn_event_delivery(event));
+    case PN_DELIVERY: /* of a link that was refused or has ended: what still comes is let go */
+        pn_delivery_settle(pn_event_delivery(event));
+        amqp_conn_touch(conn);
         break;
     case PN_TRANSPORT_ERROR:
         transport_failed(conn);
@@ -283,31 +284,42 @@ static bool matters(const struct amqp_conn *conn, pn_event_type_t type)
                               type == PN_TRANSPORT || type == PN_TRANSPORT_TAIL_CLOSED);
 }
 
-/* Most events are deliveries, and an event asks its way to the connection with every step's class.
- */
-static struct amqp_conn *conn_of(pn_event_t *event)
+/* Most events are deliveries, which find their way by the link: an event asks with every step's
+ * class. False: the event is another one, or of no link that is. */
+static bool serve_delivery(pn_event_t *event)
 {
-    if (pn_event_type(event) == PN_DELIVERY) {
-        const struct amqp_link *link =
-            pn_link_get_context(pn_delivery_link(pn_event_delivery(event)));
-        if (link != NULL) {
-            return link->conn;
-        }
+    if (pn_event_type(event) != PN_DELIVERY) {
+        return false;
     }
+    pn_delivery_t *delivery = pn_event_delivery(event);
+    struct amqp_link *link = pn_link_get_context(pn_delivery_link(delivery));
+    if (link == NULL) {
+        return false;
+    }
+    if (!link->conn->closing) {
+        amqp_link_delivery(link, delivery);
+    }
+    return true;
+}
+
+static void serve(pn_event_t *event)
+{
     pn_connection_t *engine = pn_event_connection(event);
-    return engine == NULL ? NULL : pn_connection_get_context(engine);
+    struct amqp_conn *conn = engine == NULL ? NULL : pn_connection_get_context(engine);
+    if (conn != NULL && matters(conn, pn_event_type(event))) {
+        dispatch(conn, event);
+    }
 }
 
 void amqp_engine_events(struct amqp_endpoint *endpoint)
 {
     pn_event_t *event = pn_collector_peek(endpoint->collector);
     while (event != NULL) {
-        struct amqp_conn *conn = conn_of(event);
-        if (conn != NULL && matters(conn, pn_event_type(event))) {
-            dispatch(conn, event);
-            amqp_links_free_ended(endpoint);
-            arena_reset(&endpoint->arena);
+        if (!serve_delivery(event)) {
+            serve(event);
         }
+        amqp_links_free_ended(endpoint);
+        arena_reset(&endpoint->arena);
         pn_collector_pop(endpoint->collector);
         event = pn_collector_peek(endpoint->collector);
     }

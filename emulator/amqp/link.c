@@ -316,6 +316,7 @@ void amqp_link_over(struct amqp_link *link)
     if (link->kind != NULL && link->kind->detached != NULL) {
         link->kind->detached(link);
     }
+    link->over = true;
     conn->link_count--;
     conn->partial_size -= link->partial_size;
     list_remove(&link->grant_link);
@@ -369,8 +370,8 @@ static void end_locally(struct amqp_link *link)
 
 void amqp_link_detach(struct amqp_link *link, const struct amqp_error *error)
 {
-    if (pn_link_get_context(link->engine) != link) {
-        return; /* it is over already */
+    if (link->over) {
+        return;
     }
     if (error != NULL) {
         pn_condition_t *condition = pn_link_condition(link->engine);
@@ -389,7 +390,7 @@ void amqp_link_detach(struct amqp_link *link, const struct amqp_error *error)
 
 void amqp_link_refuse(struct amqp_link *link, enum hub_code code, const char *why)
 {
-    if (pn_link_get_context(link->engine) != link) {
+    if (link->over) {
         return;
     }
     const struct identity_key key = {.device = link->address.device,

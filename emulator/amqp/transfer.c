@@ -65,6 +65,20 @@ static void conclude_too_large(struct amqp_link *link, pn_delivery_t *delivery)
     conclude(link, delivery, HUB_MESSAGE_TOO_LARGE, why.text);
 }
 
+/* The formats of AMQP do not come out of Proton: the frame told (frame.h). */
+static void note_format(struct amqp_conn *conn, pn_delivery_t *delivery)
+{
+    if (conn->frame.message_format != 0 && pn_delivery_get_context(delivery) == NULL) {
+        pn_delivery_set_context(delivery, (void *)(uintptr_t)conn->frame.message_format);
+        conn->had_formats = true;
+    }
+}
+
+static uint32_t format_of(const struct amqp_conn *conn, pn_delivery_t *delivery)
+{
+    return conn->had_formats ? (uint32_t)(uintptr_t)pn_delivery_get_context(delivery) : 0;
+}
+
 static void receive_whole(struct amqp_link *link, pn_delivery_t *delivery)
 {
     struct amqp_endpoint *endpoint = link->conn->endpoint;
@@ -80,22 +94,13 @@ static void receive_whole(struct amqp_link *link, pn_delivery_t *delivery)
     const ssize_t read = pn_link_recv(link->engine, bytes, size);
     const struct amqp_delivery whole = {
         .message = str_of(bytes, read > 0 ? (size_t)read : 0),
-        .format = (uint32_t)(uintptr_t)pn_delivery_get_context(delivery),
+        .format = format_of(link->conn, delivery),
         .tag = tag_of(delivery),
         .settled = pn_delivery_settled(delivery),
     };
-    pn_link_t *engine = link->engine;
     const enum hub_code code = link->kind->delivery(link, &whole, &problem);
-    if (pn_link_get_context(engine) == link) { /* the kind may have ended it */
+    if (!link->over) { /* the kind may have ended it */
         conclude(link, delivery, code, problem.text);
-    }
-}
-
-/* The formats of AMQP do not come out of Proton: the frame told (frame.h). */
-static void note_format(const struct amqp_conn *conn, pn_delivery_t *delivery)
-{
-    if (conn->frame.message_format != 0 && pn_delivery_get_context(delivery) == NULL) {
-        pn_delivery_set_context(delivery, (void *)(uintptr_t)conn->frame.message_format);
     }
 }
 
@@ -224,7 +229,7 @@ static void send_later(struct amqp_link *link, const struct amqp_outgoing *outgo
 
 void amqp_link_send(struct amqp_link *link, const struct amqp_outgoing *outgoing)
 {
-    if (pn_link_get_context(link->engine) != link) {
+    if (link->over) {
         return; /* it ended while its kind was at it */
     }
     if (pn_link_credit(link->engine) > 0 && list_empty(&link->waiting) && !choked(link)) {
@@ -281,12 +286,11 @@ void amqp_link_settled(struct amqp_link *link, pn_delivery_t *delivery)
         .undeliverable = state == PN_MODIFIED && pn_disposition_is_undeliverable(remote),
     };
     struct problem problem = {.text = ""};
-    pn_link_t *engine = link->engine;
     struct amqp_conn *conn = link->conn;
     const enum hub_code code = link->kind->disposition == NULL
                                    ? HUB_OK
                                    : link->kind->disposition(link, &disposition, &problem);
-    if (pn_link_get_context(engine) != link) {
+    if (link->over) {
         return;
     }
     if (code != HUB_OK) {
@@ -357,7 +361,7 @@ void amqp_link_flow(struct amqp_conn *conn, pn_link_t *engine)
     }
     amqp_conn_touch(conn);
     resume(link);
-    if (pn_link_get_context(engine) == link && pn_link_get_drain(engine)) {
+    if (!link->over && pn_link_get_drain(engine)) {
         pn_link_drained(engine); /* there is no more to send now */
     }
 }
@@ -373,14 +377,10 @@ void amqp_links_resume(struct amqp_conn *conn)
     }
 }
 
-void amqp_link_delivery(struct amqp_conn *conn, pn_delivery_t *delivery)
+void amqp_link_delivery(struct amqp_link *link, pn_delivery_t *delivery)
 {
-    pn_link_t *engine = pn_delivery_link(delivery);
-    struct amqp_link *link = pn_link_get_context(engine);
-    amqp_conn_touch(conn);
-    if (link == NULL) { /* refused or ended: what still comes is let go */
-        pn_delivery_settle(delivery);
-    } else if (pn_link_is_receiver(engine)) {
+    amqp_conn_touch(link->conn);
+    if (link->kind->direction == AMQP_FROM_PEER) {
         amqp_link_receive(link, delivery);
     } else if (pn_delivery_updated(delivery)) {
         amqp_link_settled(link, delivery);
