@@ -118,10 +118,6 @@ static struct hub *hub_named(struct amqp_conn *conn, struct problem *problem)
 static void connection_opened(struct amqp_conn *conn)
 {
     struct problem problem = {.text = ""};
-    if (conn->opened) { /* Proton takes as many as come */
-        amqp_engine_refuse(conn, HUB_INVALID_OPERATION, "open came twice on one connection");
-        return;
-    }
     struct hub *hub = hub_named(conn, &problem);
     conn->opened = true;
     pn_connection_set_container(conn->engine, "iothub-emulator");
