@@ -82,10 +82,28 @@ void amqp_append_string(struct buf *out, struct str text)
     }
 }
 
+/* Eight bytes at a time: events have a dozen symbols each. */
+static bool is_ascii(struct str text)
+{
+    const uint64_t high_bits = UINT64_C(0x8080808080808080);
+    uint64_t word = 0;
+    for (; text.size >= sizeof(word); text = str_skip(text, sizeof(word))) {
+        memcpy(&word, text.data, sizeof(word));
+        if ((word & high_bits) != 0) {
+            return false;
+        }
+    }
+    word = 0;
+    if (text.size > 0) {
+        memcpy(&word, text.data, text.size);
+    }
+    return (word & high_bits) == 0;
+}
+
 void amqp_append_symbol(struct buf *out, struct str text)
 {
     append_variable(out, 0xa3, text);
-    if (buf_status(out) != STATUS_OK) {
+    if (is_ascii(text) || buf_status(out) != STATUS_OK) {
         return;
     }
     uint8_t *written = (uint8_t *)out->data + out->size - text.size;

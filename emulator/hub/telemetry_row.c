@@ -55,18 +55,24 @@ static struct str read_escaped(struct cursor *cursor, struct str quoted)
     return str_of(copy, text.size);
 }
 
+/* Where the text at the cursor ends that has escapes; SIZE_MAX when it does not. */
+static size_t escaped_size(struct str text)
+{
+    size_t size = 0;
+    while (size < text.size && text.data[size] != '"') {
+        size += text.data[size] == '\\' ? 2 : 1;
+    }
+    return size < text.size ? size : SIZE_MAX;
+}
+
 static struct str read_text(struct cursor *cursor)
 {
     const struct str whole = cursor->left;
     expect_char(cursor, '"');
-    bool escaped = false;
-    size_t size = 0;
-    while (size < cursor->left.size && cursor->left.data[size] != '"') {
-        const bool escape = cursor->left.data[size] == '\\';
-        escaped = escaped || escape;
-        size += escape ? 2 : 1;
-    }
-    if (size >= cursor->left.size) {
+    size_t size = str_find(cursor->left, '"');
+    const bool escaped = size != SIZE_MAX && memchr(cursor->left.data, '\\', size) != NULL;
+    size = escaped ? escaped_size(cursor->left) : size;
+    if (size == SIZE_MAX) {
         fail(cursor, STATUS_CORRUPT);
         return STR_EMPTY;
     }
