@@ -33,7 +33,8 @@ static enum status read_selector(pn_data_t *filter, struct str *ret_text, struct
         return STATUS_OK;
     }
     if (pn_data_type(filter) == PN_DESCRIBED && pn_data_enter(filter)) {
-        (void)(pn_data_next(filter) && pn_data_next(filter)); /* past the descriptor */
+        (void)pn_data_next(filter); /* the descriptor */
+        (void)pn_data_next(filter);
     }
     if (pn_data_type(filter) != PN_STRING && pn_data_type(filter) != PN_SYMBOL) {
         problem_set(problem, PROBLEM_NO_OFFSET,

@@ -336,7 +336,7 @@ static bool take(struct connection *connection, struct str input, int64_t now_us
             good = header_take(connection, str_of(input.data, PROTOCOL_HEADER));
         } else {
             size = amqp_read_u32(input.data);
-            const size_t head = 4U * (uint8_t)input.data[4];
+            const size_t head = (size_t)4 * (uint8_t)input.data[4];
             if (head < AMQP_FRAME_HEAD || size < head || size > FRAME_SIZE_MAX) {
                 return connection_fail(connection, "a frame of a wrong size", "");
             }

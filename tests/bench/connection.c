@@ -349,7 +349,7 @@ static SSL_CTX *tls_make(const struct load_config *config)
     return tls;
 }
 
-bool load_open(struct load *load, const struct load_config *config)
+bool load_open(struct load *load, struct load_config *config)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {

@@ -379,40 +379,72 @@ static void report(const struct reader *reader)
 
 /* ---- options ---- */
 
+enum option_id {
+    OPTION_PORT = 1,
+    OPTION_EXPECT,
+    OPTION_PARTITIONS,
+    OPTION_SERVER_PID,
+    OPTION_CA,
+    OPTION_HUB,
+    OPTION_ENTITY,
+    OPTION_POLICY,
+    OPTION_KEY,
+};
+
+static const struct option options[] = {
+    {"port", required_argument, NULL, OPTION_PORT},
+    {"expect", required_argument, NULL, OPTION_EXPECT},
+    {"partitions", required_argument, NULL, OPTION_PARTITIONS},
+    {"server-pid", required_argument, NULL, OPTION_SERVER_PID},
+    {"ca", required_argument, NULL, OPTION_CA},
+    {"hub", required_argument, NULL, OPTION_HUB},
+    {"entity", required_argument, NULL, OPTION_ENTITY},
+    {"policy", required_argument, NULL, OPTION_POLICY},
+    {"key", required_argument, NULL, OPTION_KEY},
+    {0},
+};
+
+static bool text_option(const char **place, const char *text)
+{
+    *place = text;
+    return true;
+}
+
+static bool option_take(struct settings *settings, int id, const char *text)
+{
+    switch (id) {
+    case OPTION_PORT:
+        return figures_number("events_read", text, 1, UINT16_MAX, &settings->port);
+    case OPTION_EXPECT:
+        return figures_number("events_read", text, 1, UINT32_MAX, &settings->expected);
+    case OPTION_PARTITIONS:
+        return figures_number("events_read", text, 1, PARTITIONS_MAX, &settings->partitions);
+    case OPTION_SERVER_PID:
+        return figures_number("events_read", text, 1, INT32_MAX, &settings->server_pid);
+    case OPTION_CA:
+        return text_option(&settings->ca_path, text);
+    case OPTION_HUB:
+        return text_option(&settings->hub, text);
+    case OPTION_ENTITY:
+        return text_option(&settings->entity, text);
+    case OPTION_POLICY:
+        return text_option(&settings->policy, text);
+    case OPTION_KEY:
+        return text_option(&settings->key, text);
+    default:
+        return false;
+    }
+}
+
 static bool options_read(int argc, char **argv, struct settings *settings)
 {
-    static const struct option options[] = {
-        {"port", required_argument, NULL, 'p'},       {"ca", required_argument, NULL, 'c'},
-        {"hub", required_argument, NULL, 'h'},        {"entity", required_argument, NULL, 'e'},
-        {"policy", required_argument, NULL, 'n'},     {"key", required_argument, NULL, 'k'},
-        {"expect", required_argument, NULL, 'x'},     {"partitions", required_argument, NULL, 'q'},
-        {"server-pid", required_argument, NULL, 's'}, {0},
-    };
     int id = 0;
-    bool good = true;
-    while (good && (id = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (id == 'p') {
-            good = figures_number("events_read", optarg, 1, UINT16_MAX, &settings->port);
-        } else if (id == 'x') {
-            good = figures_number("events_read", optarg, 1, UINT32_MAX, &settings->expected);
-        } else if (id == 'q') {
-            good = figures_number("events_read", optarg, 1, PARTITIONS_MAX, &settings->partitions);
-        } else if (id == 's') {
-            good = figures_number("events_read", optarg, 1, INT32_MAX, &settings->server_pid);
-        } else {
-            const char **place = id == 'c'   ? &settings->ca_path
-                                 : id == 'h' ? &settings->hub
-                                 : id == 'e' ? &settings->entity
-                                 : id == 'n' ? &settings->policy
-                                 : id == 'k' ? &settings->key
-                                             : NULL;
-            good = place != NULL;
-            if (good) {
-                *place = optarg;
-            }
+    while ((id = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (!option_take(settings, id, optarg)) {
+            return false;
         }
     }
-    return good && optind == argc && settings->port != 0 && settings->expected != 0 &&
+    return optind == argc && settings->port != 0 && settings->expected != 0 &&
            settings->ca_path != NULL && settings->hub != NULL && settings->entity != NULL &&
            settings->policy != NULL && settings->key != NULL;
 }

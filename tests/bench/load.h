@@ -51,8 +51,8 @@ struct load_config {
 };
 
 struct load {
-    const struct load_config *config; /* borrowed */
-    SSL_CTX *tls;                     /* owned */
+    struct load_config *config; /* borrowed */
+    SSL_CTX *tls;               /* owned */
     int epoll;
     bool publishing; /* a freed place in the window is used at once */
     bool measuring;  /* latencies count */
@@ -122,7 +122,7 @@ struct connection {
 /* ---- for programs; each returns false after a failure, with the reason in load->problem ---- */
 
 /* Opens load->tls and load->epoll. */
-bool load_open(struct load *load, const struct load_config *config);
+bool load_open(struct load *load, struct load_config *config);
 void load_close(struct load *load);
 /* Waits until `until_us` at most, and lets the connections that are ready go on. */
 bool load_poll(struct load *load, int64_t until_us);

@@ -253,7 +253,7 @@ static void report(const struct ends *ends, int64_t took_us, int64_t server_cpu_
            SSL_get_cipher_name(ends->from.ssl));
 }
 
-static bool run(struct ends *ends, const struct settings *settings)
+static bool run(struct ends *ends, struct settings *settings)
 {
     if (!load_open(&ends->receiver, &settings->receiver) ||
         !connection_start(&ends->receiver, &ends->to, 0, &load_mqtt_receiver) ||

@@ -341,7 +341,7 @@ static bool run(struct load *load, struct connection *connections,
 
 /* ---- from start to end ---- */
 
-static int load_run(const struct load_config *config, const struct load_protocol *protocol)
+static int load_run(struct load_config *config, const struct load_protocol *protocol)
 {
     struct load *load = mem_zalloc(sizeof(*load));
     struct connection *connections = mem_zalloc((size_t)config->connections * sizeof(*connections));
