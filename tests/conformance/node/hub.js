@@ -7,6 +7,12 @@ const { Client, ModuleClient } = require('azure-iot-device');
 
 const SERVICE = { role: 'service', name: 'azure-iothub' };
 
+// The parts of the service's connection string, by their names.
+const serviceParts = () =>
+  Object.fromEntries(
+    process.env.IOTHUB_CONNECTION_STRING.split(';').map((part) => part.split(/=(.*)/s).slice(0, 2)),
+  );
+
 const registry = () => Registry.fromConnectionString(process.env.IOTHUB_CONNECTION_STRING);
 
 function stringOf(deviceId, key, moduleId) {
@@ -35,4 +41,4 @@ async function open(connectionString, Transport) {
 const promised = (start) =>
   new Promise((resolve, reject) => start((error, result) => (error ? reject(error) : resolve(result))));
 
-module.exports = { SERVICE, createDevice, createModule, open, promised, registry, stringOf };
+module.exports = { SERVICE, createDevice, createModule, open, promised, registry, serviceParts, stringOf };
