@@ -253,14 +253,14 @@ def test_case_51_the_peers_idle_time_is_kept_with_empty_frames(dial, d1):
 
 def test_case_51_heartbeats_are_at_most_half_the_idle_time_apart(raw):
     client = raw()
-    fields = ["raw", "localhost", raw_amqp.uint(65536), raw_amqp.ushort(10), raw_amqp.uint(1000)]
+    fields = ["raw", "localhost", raw_amqp.uint(65536), raw_amqp.ushort(10), raw_amqp.uint(4000)]
     client.send(AMQP_HEADER, raw_amqp.frame(raw_amqp.OPEN, fields))
     client.bytes(8)
     client.until(raw_amqp.OPEN)
     last = time.monotonic()
-    for _ in range(4):
-        assert client.frame(timeout_s=1).code is None
-        assert time.monotonic() - last < 0.8, "a busy machine is given some leave"
+    for _ in range(2):
+        assert client.frame().code is None
+        assert time.monotonic() - last < 3.5, "half of it, and some leave for a busy machine"
         last = time.monotonic()
 
 
