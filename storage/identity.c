@@ -29,7 +29,7 @@ static enum status read_identity(struct statement *s, unsigned parts, struct are
     identity->connected = read_bool(s);
     identity->connection_updated_us = read_i64(s);
     identity->last_activity_us = read_i64(s);
-    identity->c2d_count = (uint32_t)read_u64(s);
+    identity->c2d_count = waiting_shown(s->storage, identity->id, (uint32_t)read_u64(s));
     identity->auth = (enum storage_auth)read_i64(s);
     identity->edge = read_bool(s);
     identity->twin_etag = read_u64(s);
@@ -242,6 +242,7 @@ enum status identity_census(struct storage *storage)
     census.shown.modules = read_u64(&s);
     census.shown.connected = read_u64(&s);
     census.connected = read_u64(&s);
+    storage->waiting.given = read_u64(&s) > 0;
     storage->census = census;
     storage->census_committed = census;
     return STATUS_OK;
@@ -276,7 +277,7 @@ static uint64_t twin_attributes(unsigned sections)
 }
 
 /* The columns that an insert and an update share, in the two runs in which both name them. */
-static void bind_numbers(struct statement *s, const struct storage_identity *identity)
+static void bind_numbers(struct statement *s, const struct storage_identity *identity, int64_t id)
 {
     bind_i64(s, identity->generation);
     bind_u64(s, identity->etag);
@@ -285,7 +286,7 @@ static void bind_numbers(struct statement *s, const struct storage_identity *ide
     bind_bool(s, identity->connected);
     bind_i64(s, identity->connection_updated_us);
     bind_i64(s, identity->last_activity_us);
-    bind_i64(s, identity->c2d_count);
+    bind_i64(s, waiting_to_store(s->storage, id, identity->c2d_count));
     bind_i64(s, identity->auth);
     bind_bool(s, identity->edge);
 }
@@ -335,7 +336,7 @@ enum status storage_identity_insert(struct storage *storage, struct storage_iden
     CLEANUP(statement_finish) struct statement s = statement_use(storage, IDENTITY_INSERT);
     bind_text(&s, identity->key.device);
     bind_text(&s, identity->key.module);
-    bind_numbers(&s, identity);
+    bind_numbers(&s, identity, 0);
     bind_twin_numbers(&s, identity);
     bind_strings(&s, identity);
     bind_text(&s, identity->tags);
@@ -385,7 +386,7 @@ enum status storage_identity_update(struct storage *storage,
         return status;
     }
     CLEANUP(statement_finish) struct statement s = statement_use(storage, IDENTITY_UPDATE);
-    bind_numbers(&s, identity);
+    bind_numbers(&s, identity, identity->id);
     bind_strings(&s, identity);
     bind_i64(&s, identity->id);
     columns_forget(&storage->columns, identity->id,
@@ -510,7 +511,9 @@ enum status storage_identity_delete(struct storage *storage, struct identity_key
             return status;
         }
         if (row) {
-            columns_forget_record(&storage->columns, read_i64(&s));
+            const int64_t id = read_i64(&s);
+            columns_forget_record(&storage->columns, id);
+            waiting_remove_all(storage, id);
             census_change(storage, read_standing(&s), -1);
             count++;
         }
@@ -531,6 +534,7 @@ enum status identity_clear(struct storage *storage)
     status = statement_run(&s);
     if (status == STATUS_OK) {
         storage->census = (struct census){0};
+        waiting_clear(storage);
     }
     return status;
 }

@@ -108,18 +108,6 @@ enum status storage_messages_list(struct storage *storage,
     return STATUS_OK;
 }
 
-enum status storage_messages_count(struct storage *storage, int64_t identity, size_t *ret_count)
-{
-    CLEANUP(statement_finish) struct statement s = statement_use(storage, MESSAGES_COUNT);
-    bind_i64(&s, identity);
-    bool row = false;
-    const enum status status = statement_next(&s, &row);
-    if (status == STATUS_OK) {
-        *ret_count = (size_t)read_u64(&s);
-    }
-    return status;
-}
-
 enum status storage_messages_due(struct storage *storage, int64_t *ret_due_us)
 {
     CLEANUP(statement_finish) struct statement s = statement_use(storage, MESSAGES_DUE);
@@ -128,44 +116,63 @@ enum status storage_messages_due(struct storage *storage, int64_t *ret_due_us)
 
 /* ---- writing ---- */
 
-/* What identities, twins and queries show of the queue. */
-static enum status update_count(struct storage *storage, int64_t identity)
+/* A lock for good has no time. */
+static void bind_due(struct statement *s, int64_t due_us)
 {
-    CLEANUP(statement_finish) struct statement s = statement_use(storage, C2D_COUNT_UPDATE);
-    bind_i64(&s, identity);
-    columns_forget(&storage->columns, identity, QUERY_BIT(QUERY_C2D_MESSAGE_COUNT));
-    return statement_run(&s);
+    if (due_us == INT64_MAX) {
+        bind_null(s);
+    } else {
+        bind_i64(s, due_us);
+    }
 }
 
-static enum status insert(struct storage *storage, struct storage_message *message)
+static enum status insert(struct storage *storage, const struct storage_message *message,
+                          const struct storage_lock *lock)
 {
     CLEANUP(statement_finish) struct statement s = statement_use(storage, MESSAGE_INSERT);
     bind_i64(&s, message->identity);
+    bind_i64(&s, message->id);
     bind_i64(&s, message->enqueued_us);
     bind_i64(&s, message->expires_us);
     bind_i64(&s, message->delivery_count);
     bind_i64(&s, message->delivered);
     bind_i64(&s, message->ack);
+    if (lock != NULL) {
+        bind_due(&s, lock->until_us);
+        bind_bool(&s, lock->held);
+        bind_blob(&s, str_of(lock->token.bytes, GUID_SIZE));
+    } else {
+        bind_i64(&s, message->expires_us);
+        bind_bool(&s, false);
+        bind_null(&s);
+    }
     bind_text_or_null(&s, message->message_id);
     bind_text(&s, message->properties);
     bind_blob(&s, message->body);
-    const enum status status = statement_run(&s);
+    return statement_run(&s);
+}
+
+enum status storage_message_insert(struct storage *storage, struct storage_message *message,
+                                   const struct storage_lock *lock)
+{
+    enum status status = storage_write(storage, DATABASE_STATE);
+    if (status == STATUS_OK && message->id == 0) {
+        status = storage_message_id(storage, &message->id);
+    }
+    struct waiting_count *count = NULL;
     if (status == STATUS_OK) {
-        message->id = sqlite3_last_insert_rowid(storage->databases[DATABASE_STATE].connection);
+        status = waiting_prepare(storage, message->identity, &count);
+    }
+    if (status == STATUS_OK) {
+        status = insert(storage, message, lock);
+    }
+    if (status == STATUS_OK) {
+        waiting_add(storage, count);
     }
     return status;
 }
 
-enum status storage_message_insert(struct storage *storage, struct storage_message *message)
-{
-    enum status status = storage_write(storage, DATABASE_STATE);
-    if (status == STATUS_OK) {
-        status = insert(storage, message);
-    }
-    return status == STATUS_OK ? update_count(storage, message->identity) : status;
-}
-
-enum status storage_message_lock(struct storage *storage, int64_t id,
+enum status storage_message_lock(struct storage *storage, const struct storage_message *message,
                                  const struct storage_lock *lock)
 {
     const enum status status = storage_write(storage, DATABASE_STATE);
@@ -173,39 +180,69 @@ enum status storage_message_lock(struct storage *storage, int64_t id,
         return status;
     }
     CLEANUP(statement_finish) struct statement s = statement_use(storage, MESSAGE_LOCK);
+    bind_i64(&s, message->identity);
+    bind_i64(&s, message->id);
     bind_blob(&s, str_of(lock->token.bytes, GUID_SIZE));
-    bind_i64(&s, lock->until_us);
+    bind_due(&s, lock->until_us);
     bind_bool(&s, lock->held);
-    bind_i64(&s, id);
     return statement_run(&s);
 }
 
-enum status storage_message_unlock(struct storage *storage, int64_t id, uint32_t delivery_count)
+enum status storage_message_unlock(struct storage *storage, const struct storage_message *message,
+                                   uint32_t delivery_count)
 {
     const enum status status = storage_write(storage, DATABASE_STATE);
     if (status != STATUS_OK) {
         return status;
     }
     CLEANUP(statement_finish) struct statement s = statement_use(storage, MESSAGE_UNLOCK);
+    bind_i64(&s, message->identity);
+    bind_i64(&s, message->id);
     bind_i64(&s, delivery_count);
-    bind_i64(&s, id);
     return statement_run(&s);
 }
 
-static enum status delete_one(struct storage *storage, int64_t id)
+/* Runs a bound DELETE of one message. */
+static enum status delete_one(struct statement *s, int64_t identity, bool *ret_deleted)
 {
-    CLEANUP(statement_finish) struct statement s = statement_use(storage, MESSAGE_DELETE);
-    bind_i64(&s, id);
-    return statement_run(&s);
+    const enum status status = statement_run(s);
+    if (status == STATUS_OK) {
+        *ret_deleted = sqlite3_changes(s->storage->databases[DATABASE_STATE].connection) > 0;
+        if (*ret_deleted) {
+            waiting_remove(s->storage, identity);
+        }
+    }
+    return status;
 }
 
 enum status storage_message_delete(struct storage *storage, const struct storage_message *message)
 {
-    enum status status = storage_write(storage, DATABASE_STATE);
-    if (status == STATUS_OK) {
-        status = delete_one(storage, message->id);
+    const enum status status = storage_write(storage, DATABASE_STATE);
+    if (status != STATUS_OK) {
+        return status;
     }
-    return status == STATUS_OK ? update_count(storage, message->identity) : status;
+    bool deleted = false;
+    CLEANUP(statement_finish) struct statement s = statement_use(storage, MESSAGE_DELETE);
+    bind_i64(&s, message->identity);
+    bind_i64(&s, message->id);
+    return delete_one(&s, message->identity, &deleted);
+}
+
+enum status storage_message_delete_locked(struct storage *storage,
+                                          const struct storage_message *message,
+                                          const struct guid *token, int64_t now_us,
+                                          bool *ret_deleted)
+{
+    const enum status status = storage_write(storage, DATABASE_STATE);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    CLEANUP(statement_finish) struct statement s = statement_use(storage, MESSAGE_DELETE_LOCKED);
+    bind_i64(&s, message->identity);
+    bind_i64(&s, message->id);
+    bind_blob(&s, str_of(token->bytes, GUID_SIZE));
+    bind_i64(&s, now_us);
+    return delete_one(&s, message->identity, ret_deleted);
 }
 
 enum status storage_messages_unhold(struct storage *storage, int64_t identity)

@@ -113,6 +113,41 @@ static const char *const state_migrations[] = {
     "CREATE INDEX feedback_locked ON feedback_batch(locked_until_us)"
     " WHERE locked_until_us IS NOT NULL;"
     "CREATE INDEX feedback_waiting ON feedback_batch(expires_us) WHERE locked_until_us IS NULL;",
+
+    /*
+     * A message that comes and goes is to cost as few pages as it can. Its row lies where its
+     * record's queue does, and has one time: when its lock is over, or when it expires while it has
+     * none (`lock` NULL). One that is locked for as long as a connection lasts has no time, and so
+     * no entry in an index.
+     */
+    "CREATE TABLE queued ("
+    " identity INTEGER NOT NULL REFERENCES identity(id) ON DELETE CASCADE,"
+    " id INTEGER NOT NULL,"
+    " enqueued_us INTEGER NOT NULL,"
+    " expires_us INTEGER NOT NULL,"
+    " delivery_count INTEGER NOT NULL,"
+    " delivered INTEGER NOT NULL,"
+    " ack INTEGER NOT NULL," /* the hub's enum */
+    " due_us INTEGER,"
+    " held INTEGER NOT NULL,"
+    " lock BLOB,"
+    " message_id TEXT,"
+    " properties TEXT NOT NULL,"
+    " body BLOB NOT NULL,"
+    " PRIMARY KEY (identity, id)"
+    ") STRICT, WITHOUT ROWID;"
+    "INSERT INTO queued SELECT identity, id, enqueued_us, expires_us, delivery_count, delivered,"
+    " ack, iif(lock IS NULL, expires_us, nullif(locked_until_us, 0x7fffffffffffffff)), held, lock,"
+    " message_id, properties, body FROM message;"
+    /* Ids up to here were given, or may have been. */
+    "CREATE TABLE message_ids (last INTEGER NOT NULL) STRICT;"
+    "INSERT INTO message_ids"
+    " SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'message'), 0);"
+    /* From here on the number that a record brought with it, until a message comes. */
+    "UPDATE identity SET c2d_count = 0 WHERE id IN (SELECT identity FROM message);"
+    "DROP TABLE message;"
+    "ALTER TABLE queued RENAME TO message;"
+    "CREATE INDEX message_due ON message(due_us, id) WHERE due_us IS NOT NULL;",
 };
 
 static const char *const journal_migrations[] = {

@@ -70,8 +70,8 @@ static const struct {
     [IDENTITY_DELETE_ALL] = {DATABASE_STATE, "DELETE FROM identity"},
     [IDENTITY_CENSUS] = {DATABASE_STATE,
                          "SELECT sum(module_id = ''), sum(module_id = '' AND enabled),"
-                         " sum(module_id <> ''), sum(module_id = '' AND connected), sum(connected)"
-                         " FROM identity"},
+                         " sum(module_id <> ''), sum(module_id = '' AND connected), sum(connected),"
+                         " max(c2d_count) FROM identity"},
     [METADATA_GET] = {DATABASE_STATE, "SELECT desired, reported FROM metadata WHERE identity = ?1"},
     [METADATA_INSERT] = {DATABASE_STATE,
                          "INSERT INTO metadata(identity, desired, reported) VALUES (?1, ?2, ?3)"},
@@ -119,44 +119,45 @@ static const struct {
     [SESSION_DELETE] = {DATABASE_STATE, "DELETE FROM session WHERE identity = ?1"},
 
     [MESSAGE_INSERT] = {DATABASE_STATE,
-                        "INSERT INTO message(identity, enqueued_us, expires_us, delivery_count,"
-                        " delivered, ack, held, message_id, properties, body)"
-                        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8, ?9)"},
-    /* In the order of ids because the index is on `identity` alone. */
-    [MESSAGE_NEXT] = {DATABASE_STATE,
-                      "SELECT " MESSAGE_COLUMNS MESSAGE_CONTENT FROM_MESSAGE
-                      " WHERE m.identity = ?1 AND m.locked_until_us IS NULL AND +m.expires_us > ?2"
-                      " ORDER BY m.id LIMIT 1"},
+                        "INSERT INTO message(identity, id, enqueued_us, expires_us, delivery_count,"
+                        " delivered, ack, due_us, held, lock, message_id, properties, body)"
+                        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"},
+    /* In the order of ids, as the queue lies in the table. */
+    [MESSAGE_NEXT] = {DATABASE_STATE, "SELECT " MESSAGE_COLUMNS MESSAGE_CONTENT FROM_MESSAGE
+                                      " WHERE m.identity = ?1 AND m.lock IS NULL"
+                                      " AND +m.due_us > ?2 ORDER BY m.id LIMIT 1"},
     [MESSAGE_FIND] = {DATABASE_STATE, "SELECT " MESSAGE_COLUMNS FROM_MESSAGE
                                       " WHERE m.identity = ?1 AND m.lock = ?2"
-                                      " AND +m.locked_until_us > ?3"},
+                                      " AND ifnull(m.due_us > ?3, 1)"},
     [MESSAGES_OF] = {DATABASE_STATE, "SELECT " MESSAGE_COLUMNS FROM_MESSAGE
                                      " WHERE m.identity = ?1 ORDER BY m.id LIMIT ?2"},
-    [MESSAGES_LOCK_OVER] = {DATABASE_STATE,
-                            "SELECT " MESSAGE_COLUMNS FROM_MESSAGE " WHERE m.locked_until_us <= ?1"
-                            " ORDER BY m.locked_until_us, m.id LIMIT ?2"},
+    [MESSAGES_LOCK_OVER] = {DATABASE_STATE, "SELECT " MESSAGE_COLUMNS FROM_MESSAGE
+                                            " WHERE m.due_us <= ?1 AND m.lock IS NOT NULL"
+                                            " ORDER BY m.due_us, m.id LIMIT ?2"},
     [MESSAGES_EXPIRED] = {DATABASE_STATE, "SELECT " MESSAGE_COLUMNS FROM_MESSAGE
-                                          " WHERE m.locked_until_us IS NULL AND m.expires_us <= ?1"
-                                          " ORDER BY m.expires_us, m.id LIMIT ?2"},
-    [MESSAGES_COUNT] = {DATABASE_STATE, "SELECT count(*) FROM message WHERE identity = ?1"},
-    [MESSAGES_DUE] = {DATABASE_STATE, "SELECT (SELECT min(locked_until_us) FROM message"
-                                      " WHERE locked_until_us IS NOT NULL),"
-                                      " (SELECT min(expires_us) FROM message"
-                                      " WHERE locked_until_us IS NULL)"},
-    [MESSAGE_LOCK] = {DATABASE_STATE,
-                      "UPDATE message SET lock = ?1, locked_until_us = ?2, held = ?3,"
-                      " delivered = delivered + 1 WHERE id = ?4"},
-    [MESSAGE_UNLOCK] = {DATABASE_STATE, "UPDATE message SET lock = NULL, locked_until_us = NULL,"
-                                        " held = 0, delivery_count = ?1 WHERE id = ?2"},
-    [MESSAGE_DELETE] = {DATABASE_STATE, "DELETE FROM message WHERE id = ?1"},
+                                          " WHERE m.due_us <= ?1 AND m.lock IS NULL"
+                                          " ORDER BY m.due_us, m.id LIMIT ?2"},
+    [MESSAGES_DUE] = {DATABASE_STATE, "SELECT min(due_us) FROM message WHERE due_us IS NOT NULL"},
+    [MESSAGE_LOCK] = {DATABASE_STATE, "UPDATE message SET lock = ?3, due_us = ?4, held = ?5,"
+                                      " delivered = delivered + 1 WHERE identity = ?1 AND id = ?2"},
+    [MESSAGE_UNLOCK] = {DATABASE_STATE,
+                        "UPDATE message SET lock = NULL, due_us = expires_us, held = 0,"
+                        " delivery_count = ?3 WHERE identity = ?1 AND id = ?2"},
+    [MESSAGE_DELETE] = {DATABASE_STATE, "DELETE FROM message WHERE identity = ?1 AND id = ?2"},
+    [MESSAGE_DELETE_LOCKED] = {DATABASE_STATE,
+                               "DELETE FROM message WHERE identity = ?1 AND id = ?2 AND lock = ?3"
+                               " AND ifnull(due_us > ?4, 1)"},
     [MESSAGES_UNHOLD] = {DATABASE_STATE,
-                         "UPDATE message SET lock = NULL, locked_until_us = NULL, held = 0"
+                         "UPDATE message SET lock = NULL, due_us = expires_us, held = 0"
                          " WHERE identity = ?1 AND held"},
-    [MESSAGES_UNHOLD_ALL] = {DATABASE_STATE, "UPDATE message SET lock = NULL,"
-                                             " locked_until_us = NULL, held = 0 WHERE held"},
-    [C2D_COUNT_UPDATE] = {DATABASE_STATE,
-                          "UPDATE identity SET c2d_count ="
-                          " (SELECT count(*) FROM message WHERE identity = ?1) WHERE id = ?1"},
+    [MESSAGES_UNHOLD_ALL] = {DATABASE_STATE,
+                             "UPDATE message SET lock = NULL, due_us = expires_us, held = 0"
+                             " WHERE held"},
+    [WAITING_COUNTS] = {DATABASE_STATE, "SELECT identity, count(*) FROM message GROUP BY identity"},
+    [WAITING_GIVEN_CLEAR] = {DATABASE_STATE, "UPDATE identity SET c2d_count = 0"
+                                             " WHERE id = ?1 AND c2d_count <> 0"},
+    [MESSAGE_IDS_GET] = {DATABASE_STATE, "SELECT last FROM message_ids"},
+    [MESSAGE_IDS_RESERVE] = {DATABASE_STATE, "UPDATE message_ids SET last = ?1"},
 
     [FEEDBACK_RECORD_INSERT] = {DATABASE_STATE,
                                 "INSERT INTO feedback_record(at_us, record) VALUES (?1, ?2)"},

@@ -269,7 +269,13 @@ static enum status open_all(struct storage *storage, const struct storage_config
         status = start_checkpoints(storage, config, problem);
     }
     if (status == STATUS_OK) {
+        status = waiting_function(storage);
+    }
+    if (status == STATUS_OK) {
         status = identity_census(storage);
+    }
+    if (status == STATUS_OK) {
+        status = waiting_open(storage);
     }
     if (status == STATUS_OK) {
         status = journal_bounds(storage);
@@ -289,6 +295,7 @@ enum status storage_open(const struct storage_config *config, struct storage **r
         return STATUS_NO_MEMORY;
     }
     storage->lock = -1;
+    waiting_init(&storage->waiting);
     if (problem != NULL) {
         problem->text[0] = '\0';
     }
@@ -326,6 +333,7 @@ void storage_close(struct storage *storage)
         (void)close(storage->lock);
     }
     columns_finish(&storage->columns);
+    waiting_finish(&storage->waiting);
     mem_free(storage);
 }
 
@@ -395,6 +403,7 @@ enum status storage_commit(struct storage *storage)
         return status;
     }
     storage->census_committed = storage->census;
+    waiting_commit(storage);
     status = commit_one(storage, DATABASE_JOURNAL);
     if (status != STATUS_OK) {
         return status;
@@ -429,6 +438,7 @@ void storage_rollback(struct storage *storage)
     rollback_one(storage, DATABASE_JOURNAL);
     storage->failed = STATUS_OK;
     storage->census = storage->census_committed;
+    waiting_rollback(storage);
     storage->sequence = storage->sequence_committed;
     storage->trimmed = storage->trimmed_committed;
     events_keep(storage, &storage->partitions, &storage->partitions_committed);

@@ -207,34 +207,48 @@ struct storage_message {
     struct str body;       /* the same */
 };
 
-/* Sets the id. This and the other writes here bring c2d_count of the identity up to date. */
+/* The next id. */
+MUST_CHECK enum status storage_message_id(struct storage *storage, int64_t *ret_id);
+
+/* A lock lasts until `until_us` (INT64_MAX: for good); one that is held until
+ * storage_messages_unhold(), too. */
+struct storage_lock {
+    struct guid token;
+    int64_t until_us;
+    bool held;
+};
+
+/* Sets the id when it is 0, else it is from storage_message_id(); `lock` may be NULL. This and the
+ * other writes here bring c2d_count of the identity up to date. */
 MUST_CHECK enum status storage_message_insert(struct storage *storage,
-                                              struct storage_message *message);
-MUST_CHECK enum status storage_messages_count(struct storage *storage, int64_t identity,
-                                              size_t *ret_count);
+                                              struct storage_message *message,
+                                              const struct storage_lock *lock);
+size_t storage_messages_count(const struct storage *storage, int64_t identity);
 
 /* The oldest that is not locked and expires after `now_us`; NULL: there is none. */
 MUST_CHECK enum status storage_message_next(struct storage *storage, int64_t identity,
                                             int64_t now_us, struct arena *arena,
                                             struct storage_message **ret_message);
 
-/* A lock lasts until `until_us`; one that is held until storage_messages_unhold(), too. */
-struct storage_lock {
-    struct guid token;
-    int64_t until_us;
-    bool held;
-};
-MUST_CHECK enum status storage_message_lock(struct storage *storage, int64_t id,
+/* These look at the message's id and identity only. */
+MUST_CHECK enum status storage_message_lock(struct storage *storage,
+                                            const struct storage_message *message,
                                             const struct storage_lock *lock);
 /* The one whose lock has this token and lasts beyond `now_us`; NULL: there is none. */
 MUST_CHECK enum status storage_message_find(struct storage *storage, int64_t identity,
                                             const struct guid *token, int64_t now_us,
                                             struct arena *arena,
                                             struct storage_message **ret_message);
-MUST_CHECK enum status storage_message_unlock(struct storage *storage, int64_t id,
+MUST_CHECK enum status storage_message_unlock(struct storage *storage,
+                                              const struct storage_message *message,
                                               uint32_t delivery_count);
 MUST_CHECK enum status storage_message_delete(struct storage *storage,
                                               const struct storage_message *message);
+/* Only while its lock has this token and lasts beyond `now_us`; *ret_deleted: so it was. */
+MUST_CHECK enum status storage_message_delete_locked(struct storage *storage,
+                                                     const struct storage_message *message,
+                                                     const struct guid *token, int64_t now_us,
+                                                     bool *ret_deleted);
 /* Ends the locks that are held; of all records when `identity` is 0. */
 MUST_CHECK enum status storage_messages_unhold(struct storage *storage, int64_t identity);
 

@@ -5,6 +5,8 @@
 /* What the files of this folder share: the open databases and the state of the transaction. */
 #include <sqlite3.h>
 
+#include "base/list.h"
+#include "base/map.h"
 #include "storage/checkpoint_internal.h"
 #include "storage/columns_internal.h"
 #include "storage/statement_internal.h"
@@ -27,6 +29,18 @@ struct partitions {
     struct storage_partition of[STORAGE_PARTITIONS_MAX];
 };
 
+/* waiting.c */
+struct waiting {
+    struct map counts;   /* struct waiting_count by record; none where none wait */
+    struct list changed; /* those that the open transaction changed */
+    bool given;          /* records may show a number that they brought with them */
+};
+
+/* Messages have ids up to `last`; those up to `reserved` are set aside in the database. */
+struct message_ids {
+    int64_t last, reserved;
+};
+
 struct storage {
     struct database databases[DATABASE_COUNT];
     sqlite3_stmt *statements[STATEMENT_COUNT]; /* prepared at their first use */
@@ -43,6 +57,8 @@ struct storage {
     struct columns columns;
 
     struct census census, census_committed;
+    struct waiting waiting;
+    struct message_ids ids, ids_committed;
     uint64_t sequence, sequence_committed; /* the journal's last row */
     uint64_t trimmed, trimmed_committed;   /* the journal's rows up to here are gone */
     unsigned partition_count;
@@ -68,6 +84,26 @@ MUST_CHECK enum status journal_bounds(struct storage *storage);
 /* After journal_bounds(). `wanted` as in struct storage_config. */
 MUST_CHECK enum status events_open(struct storage *storage, unsigned wanted,
                                    struct problem *problem);
+
+/* ---- waiting.c: how many messages wait for a record; in step with the transaction ---- */
+struct waiting_count;
+void waiting_init(struct waiting *waiting);
+MUST_CHECK enum status waiting_open(struct storage *storage);
+void waiting_finish(struct waiting *waiting);
+/* SQL's c2d_shown(id, c2d_count) is waiting_shown(). */
+MUST_CHECK enum status waiting_function(struct storage *storage);
+/* What a record shows, given what its column says; and the other way round. */
+uint32_t waiting_shown(const struct storage *storage, int64_t identity, uint32_t given);
+uint32_t waiting_to_store(struct storage *storage, int64_t identity, uint32_t shown);
+/* Before a message is written: what can fail does so here. */
+MUST_CHECK enum status waiting_prepare(struct storage *storage, int64_t identity,
+                                       struct waiting_count **ret_entry);
+void waiting_add(struct storage *storage, struct waiting_count *entry);
+void waiting_remove(struct storage *storage, int64_t identity);
+void waiting_remove_all(struct storage *storage, int64_t identity);
+void waiting_clear(struct storage *storage);
+void waiting_commit(struct storage *storage);
+void waiting_rollback(struct storage *storage);
 
 /* The whole record, for a scan; NULL when it is gone. */
 MUST_CHECK enum status identity_get_whole(struct storage *storage, int64_t id, struct arena *arena,

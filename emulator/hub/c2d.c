@@ -96,12 +96,7 @@ static enum hub_code check_expiry(struct hub *hub, int64_t expires_us, struct pr
 static enum hub_code check_room(struct hub *hub, const struct storage_identity *identity,
                                 struct problem *problem)
 {
-    size_t count = 0;
-    const enum status status = storage_messages_count(hub->storage, identity->id, &count);
-    if (status != STATUS_OK) {
-        return hub_fail(hub, status, problem);
-    }
-    if (count < HUB_C2D_QUEUE_MAX) {
+    if (storage_messages_count(hub->storage, identity->id) < HUB_C2D_QUEUE_MAX) {
         return HUB_OK;
     }
     problem_set(problem, PROBLEM_NO_OFFSET,
@@ -212,7 +207,7 @@ static enum status store(struct hub *hub, const struct hub_c2d *send, int64_t id
         .properties = buf_str(&properties),
         .body = message.body.data == NULL ? STR_EMPTY : message.body,
     };
-    status = storage_message_insert(hub->storage, &stored);
+    status = storage_message_insert(hub->storage, &stored, NULL);
     if (status == STATUS_OK) {
         note_enqueued(hub, &stored, &message, send->key);
         hub_c2d_due(hub, stored.expires_us);
@@ -267,7 +262,7 @@ static enum status lock(struct hub *hub, const struct storage_message *message,
             for_good ? INT64_MAX : hub_now_us(hub) + hub->settings.c2d_lock_s * CLOCK_SECOND,
         .held = link != NULL,
     };
-    const enum status status = storage_message_lock(hub->storage, message->id, &lock);
+    const enum status status = storage_message_lock(hub->storage, message, &lock);
     if (status == STATUS_OK) {
         hub_c2d_due(hub, lock.until_us);
         *ret_token = lock.token;

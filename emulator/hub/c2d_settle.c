@@ -53,7 +53,7 @@ static enum status give_back(struct hub *hub, const struct storage_message *mess
     if (delivery_count >= hub->settings.c2d_deliveries_max) {
         return take_out(hub, message, HUB_OUTCOME_DELIVERY_COUNT_EXCEEDED);
     }
-    const enum status status = storage_message_unlock(hub->storage, message->id, delivery_count);
+    const enum status status = storage_message_unlock(hub->storage, message, delivery_count);
     if (status != STATUS_OK) {
         return status;
     }

@@ -117,7 +117,7 @@ static void queue_or_settle(struct storage *storage, struct random *random)
         assert_int_equal(storage_message_delete(storage, oldest), STATUS_OK);
     } else {
         struct storage_message message = {.identity = device->id, .expires_us = 1};
-        assert_int_equal(storage_message_insert(storage, &message), STATUS_OK);
+        assert_int_equal(storage_message_insert(storage, &message, NULL), STATUS_OK);
     }
 }
 

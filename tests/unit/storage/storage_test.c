@@ -279,9 +279,9 @@ static void a_later_version_is_refused(void **state)
     (void)state;
     struct place place = place_make();
     storage_close(open_storage(place.directory));
-    place_run_sql(&place, "state.db", "PRAGMA user_version = 4");
+    place_run_sql(&place, "state.db", "PRAGMA user_version = 5");
     expect_refused(place.directory, STATUS_CORRUPT, "later version");
-    place_run_sql(&place, "state.db", "PRAGMA user_version = 3");
+    place_run_sql(&place, "state.db", "PRAGMA user_version = 4");
     storage_close(open_storage(place.directory));
     place_remove(&place);
 }
@@ -296,14 +296,78 @@ static void an_earlier_version_is_brought_up_to_date(void **state)
     storage_close(storage);
     place_run_sql(&place, "state.db",
                   "DROP TABLE job; DROP TABLE message; DROP TABLE feedback_record;"
-                  "DROP TABLE feedback_batch; PRAGMA user_version = 1");
+                  "DROP TABLE feedback_batch; DROP TABLE message_ids; PRAGMA user_version = 1");
     storage = open_storage(place.directory);
     assert_int_equal(counts(storage).devices, 1);
     struct storage_job job = {.key = key_of("d1", ""), .job = STR("j1")};
     assert_int_equal(storage_job_insert(storage, &job), STATUS_OK);
     struct storage_message message = {.identity = 1};
-    assert_int_equal(storage_message_insert(storage, &message), STATUS_OK);
+    assert_int_equal(storage_message_insert(storage, &message, NULL), STATUS_OK);
     assert_int_equal(storage_feedback_note(storage, 1, STR("{}")), STATUS_OK);
+    storage_close(storage);
+    place_remove(&place);
+}
+
+static const char version_3_messages[] =
+    "DROP TABLE message; DROP TABLE message_ids;"
+    "CREATE TABLE message (id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " identity INTEGER NOT NULL REFERENCES identity(id) ON DELETE CASCADE,"
+    " enqueued_us INTEGER NOT NULL, expires_us INTEGER NOT NULL, delivery_count INTEGER NOT NULL,"
+    " delivered INTEGER NOT NULL, ack INTEGER NOT NULL, locked_until_us INTEGER, lock BLOB,"
+    " held INTEGER NOT NULL, message_id TEXT, properties TEXT NOT NULL, body BLOB NOT NULL)"
+    " STRICT;"
+    "CREATE INDEX message_queue ON message(identity);"
+    "CREATE INDEX message_locked ON message(locked_until_us) WHERE locked_until_us IS NOT NULL;"
+    "CREATE INDEX message_waiting ON message(expires_us) WHERE locked_until_us IS NULL;"
+    "INSERT INTO message VALUES (3, 1, 100, 500, 2, 4, 3, NULL, NULL, 0, 'm3', '{}', x'61'),"
+    " (4, 1, 101, 600, 0, 1, 0, 300, zeroblob(16), 0, NULL, '{}', x'62'),"
+    " (5, 1, 102, 700, 0, 1, 0, 9223372036854775807, x'01', 1, NULL, '{}', x'63'),"
+    " (9, 1, 103, 800, 0, 0, 0, NULL, NULL, 0, NULL, '{}', x'64');"
+    "DELETE FROM message WHERE id = 9;"
+    "UPDATE identity SET c2d_count = 3 WHERE id = 1; PRAGMA user_version = 3";
+
+static void messages_of_an_earlier_version_are_kept(void **state)
+{
+    (void)state;
+    struct place place = place_make();
+    struct storage *storage = open_storage(place.directory);
+    CLEANUP(arena_finish) struct arena arena = ARENA_INIT(1 << 16);
+    const int64_t d1 = insert(storage, "d1", "");
+    assert_int_equal(d1, 1);
+    commit(storage);
+    storage_close(storage);
+    place_run_sql(&place, "state.db", version_3_messages);
+    storage = open_storage(place.directory);
+    struct storage_message *message = NULL;
+    assert_int_equal(storage_message_next(storage, d1, 150, &arena, &message), STATUS_OK);
+    assert_int_equal(message->id, 3);
+    assert_int_equal(message->enqueued_us, 100);
+    assert_int_equal(message->expires_us, 500);
+    assert_int_equal(message->delivery_count, 2);
+    assert_int_equal(message->delivered, 4);
+    assert_int_equal(message->ack, 3);
+    assert_str_equal(message->message_id, "m3");
+    assert_str_equal(message->body, "a");
+    const struct guid zero = {0};
+    assert_int_equal(storage_message_find(storage, d1, &zero, 299, &arena, &message), STATUS_OK);
+    assert_int_equal(message->id, 4);
+    int64_t due_us = 0;
+    assert_int_equal(storage_messages_due(storage, &due_us), STATUS_OK);
+    assert_int_equal(due_us, 300);
+    assert_int_equal(get(storage, &arena, "d1", "")->c2d_count, 3);
+    assert_int_equal(storage_messages_unhold(storage, 0), STATUS_OK);
+    const struct storage_messages_filter filter = {
+        .which = STORAGE_MESSAGES_EXPIRED, .value = 700, .limit = 9};
+    struct storage_message **messages = NULL;
+    size_t count = 0;
+    assert_int_equal(storage_messages_list(storage, &filter, &arena, &messages, &count), STATUS_OK);
+    assert_int_equal(count, 2); /* the one that was held, too */
+    assert_int_equal(messages[1]->id, 5);
+    assert_int_equal(storage_message_delete(storage, messages[0]), STATUS_OK);
+    assert_int_equal(get(storage, &arena, "d1", "")->c2d_count, 2);
+    struct storage_message new = {.identity = d1};
+    assert_int_equal(storage_message_insert(storage, &new, NULL), STATUS_OK);
+    assert_int_equal(new.id, 10);
     storage_close(storage);
     place_remove(&place);
 }
@@ -341,6 +405,7 @@ int main(void)
         cmocka_unit_test(files_that_are_not_ours_are_refused_and_left_alone),
         cmocka_unit_test(a_later_version_is_refused),
         cmocka_unit_test(an_earlier_version_is_brought_up_to_date),
+        cmocka_unit_test(messages_of_an_earlier_version_are_kept),
         cmocka_unit_test(full_sync_works_as_well),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
