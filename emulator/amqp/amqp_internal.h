@@ -31,6 +31,7 @@ struct amqp_client;
 struct amqp_conn;
 struct amqp_grant;
 struct amqp_link;
+struct handle;
 
 /* ---- what a kind of link is ---- */
 
@@ -107,6 +108,16 @@ extern const struct amqp_link_kind *const amqp_link_kinds[];
 
 /* ---- links ---- */
 
+/* The message that comes in. */
+struct amqp_incoming_delivery {
+    uint32_t id, format;
+    bool under_way; /* its last frame has not come */
+    bool refused;   /* before that */
+    bool settled;
+    uint8_t tag_size;
+    char tag[32]; /* the standard's most, 2.8.7 */
+};
+
 struct amqp_link {
     const struct amqp_link_kind *kind;
     struct amqp_conn *conn;
@@ -121,9 +132,12 @@ struct amqp_link {
     unsigned interests;
     bool ending; /* what it gives back must not come to it again */
     uint64_t tag_last;
-    bool over;           /* it waits to be freed; its engine is somebody else's */
-    size_t partial_size; /* of the message that is still coming in */
-    struct list waiting; /* for credit: transfer.c */
+    bool over;             /* it waits to be freed; its engine is somebody else's */
+    int credit;            /* AMQP_FROM_PEER: what the peer has left */
+    struct handle *handle; /* incoming.c's; NULL: over */
+    struct buf partial;    /* of the message that is still coming in */
+    struct amqp_incoming_delivery delivery;
+    struct list waiting; /* for credit: outgoing.c */
     size_t waiting_count, waiting_size;
 };
 
@@ -238,16 +252,19 @@ struct amqp_conn {
     bool session_ended;         /* by the peer, the last one that was */
     uint16_t channel_ended;
     struct frame frame;     /* the one the engine has been given alone; zeroed: none */
-    bool had_formats;       /* some delivery has its message-format for a context */
     struct list dirty_link; /* in endpoint->dirty */
     struct list links;      /* amqp_link.conn_link, oldest first */
     size_t link_count;
     size_t links_ended; /* Proton's links without one of ours */
     size_t session_count;
-    size_t partial_size; /* of messages that have not come whole */
-    struct map clients;  /* struct amqp_client by name */
-    struct map grants;   /* struct amqp_grant by name */
-    struct timer wait;   /* for open, for a token, for the last bytes to leave */
+    size_t partial_size;                /* of messages that have not come whole */
+    struct map clients;                 /* struct amqp_client by name */
+    struct map grants;                  /* struct amqp_grant by name */
+    struct list channels, channels_due; /* incoming.c's */
+    struct map handles;
+    bool heard;        /* a transfer, since then */
+    int64_t heard_ms;  /* when the engine was last told that the peer is there */
+    struct timer wait; /* for open, for a token, for the last bytes to leave */
     struct timer heartbeat;
     char why[PROBLEM_TEXT_SIZE]; /* it is being closed; empty: it is not */
 };
@@ -285,6 +302,8 @@ MUST_CHECK enum status amqp_engine_start(struct amqp_conn *conn);
 size_t amqp_engine_received(struct amqp_conn *conn, struct str data);
 void amqp_engine_events(struct amqp_endpoint *endpoint);
 void amqp_engine_flush(struct amqp_conn *conn); /* its output into net's */
+void amqp_engine_say(
+    struct amqp_conn *conn); /* likewise, before the tick's end, if outcomes wait */
 /* close with an error; the connection ends when it has left. */
 void amqp_engine_close(struct amqp_conn *conn, const struct amqp_error *error);
 void amqp_engine_refuse(struct amqp_conn *conn, enum hub_code code, const char *why);
@@ -302,11 +321,9 @@ void amqp_links_free_ended(struct amqp_endpoint *endpoint);
 /* For AMQP_TO_PEER: settles what is unsettled with the kind, as gone. */
 void amqp_link_settle_all(struct amqp_link *link);
 
-/* ---- transfer.c ---- */
+/* ---- outgoing.c ---- */
 
-void amqp_link_receive(struct amqp_link *link, pn_delivery_t *delivery);
 void amqp_link_settled(struct amqp_link *link, pn_delivery_t *delivery);
-void amqp_link_supply(struct amqp_link *link); /* credit */
 
 /* ---- auth.c: tokens and certificates ---- */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "amqp/conditions.h"
 
+#include "amqp/value.h"
 #include "base/json.h"
 
 const char *amqp_condition_of(enum hub_code code)
@@ -79,6 +80,28 @@ void amqp_error_append(struct buf *out, struct hub *hub, enum hub_code code, con
     char id[RANDOM_UUID_SIZE];
     tracking_id(hub, id);
     append_error(out, hub, code, id, why);
+}
+
+void amqp_error_list_append(struct buf *out, struct hub *hub, enum hub_code code, const char *why,
+                            struct buf *scratch)
+{
+    enum { ERROR_DESCRIPTOR = 0x1d };
+    char id[RANDOM_UUID_SIZE];
+    tracking_id(hub, id);
+    buf_clear(scratch);
+    append_error(scratch, hub, code, id, why);
+    const struct amqp_value number = amqp_int((int32_t)code);
+    amqp_append_descriptor(out, ERROR_DESCRIPTOR);
+    const struct amqp_open list = amqp_open_list(out);
+    amqp_append_symbol(out, str_from(amqp_condition_of(code)));
+    amqp_append_string(out, buf_str(scratch));
+    const struct amqp_open info = amqp_open_map(out);
+    amqp_append_symbol(out, STR("com.microsoft:tracking-id"));
+    amqp_append_string(out, str_from(id));
+    amqp_append_symbol(out, STR("com.microsoft:error-code"));
+    amqp_append(out, &number);
+    amqp_close(out, info, 4);
+    amqp_close(out, list, 3);
 }
 
 void amqp_condition_set(pn_condition_t *condition, struct hub *hub, enum hub_code code,

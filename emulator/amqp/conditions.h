@@ -14,6 +14,10 @@ const char *amqp_condition_of(enum hub_code code);
  * the time. */
 void amqp_error_append(struct buf *out, struct hub *hub, enum hub_code code, const char *why);
 
+/* An error as a rejected outcome has it, with the same (AMQP 1.0, 2.8.14). */
+void amqp_error_list_append(struct buf *out, struct hub *hub, enum hub_code code, const char *why,
+                            struct buf *scratch);
+
 /* Fills a condition as the service does: the description is that text, and the info has the
  * tracking id. `scratch` is cleared first. */
 void amqp_condition_set(pn_condition_t *condition, struct hub *hub, enum hub_code code,

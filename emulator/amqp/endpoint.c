@@ -195,6 +195,9 @@ static void *opened(void *endpoint_ctx, struct net_conn *net)
     list_init(&conn->links);
     map_init(&conn->clients);
     map_init(&conn->grants);
+    list_init(&conn->channels);
+    list_init(&conn->channels_due);
+    map_init(&conn->handles);
     conn->hub = amqp_hub_dialled(conn);
     amqp_timer_start(endpoint, &conn->wait, AMQP_OPEN_WAIT_MS);
     return conn;

@@ -10,6 +10,7 @@
 #include "amqp/complete.h"
 #include "amqp/conditions.h"
 #include "amqp/frame.h"
+#include "amqp/incoming.h"
 #include "amqp/limits.h"
 #include "amqp/sasl.h"
 #include "base/log.h"
@@ -44,6 +45,7 @@ void amqp_engine_finish(struct amqp_conn *conn)
         pn_transport_unbind(conn->transport);
     }
     amqp_engine_events(conn->endpoint);
+    amqp_incoming_finish(conn);
     if (conn->engine != NULL) {
         pn_connection_free(conn->engine);
     }
@@ -63,9 +65,11 @@ static void note_why(struct amqp_conn *conn, const char *why)
     }
 }
 
-/* The engine will say close; whatever the peer does then, it has only so long. */
+/* The engine will say close; whatever the peer does then, it has only so long. What was accepted
+ * is said before. */
 static void begin_closing(struct amqp_conn *conn, const char *why)
 {
+    amqp_engine_say(conn);
     note_why(conn, why);
     conn->closing = true;
     pn_connection_close(conn->engine);
@@ -364,7 +368,7 @@ static bool push(struct amqp_conn *conn, struct str bytes)
 /* What of the unread bytes goes to the engine at once. */
 struct run {
     size_t size;
-    struct frame special; /* the one in it, if Proton does not tell all about it; else zeroed */
+    struct frame special; /* the one in it that is looked at here too; else zeroed */
     bool malformed;       /* what follows is to be refused */
     size_t late;          /* bytes of a frame that is passed over; then there is nothing else */
 };
@@ -417,7 +421,7 @@ static bool take_frame(struct amqp_conn *conn, struct str rest, struct run *run,
     case FRAME_WHOLE:
         break;
     }
-    const bool special = frame.message_format != 0 || frame.wants_metrics;
+    const bool special = frame.code == FRAME_TRANSFER || amqp_incoming_is_special(&frame);
     if (special && run->size > 0) {
         return false;
     }
@@ -437,8 +441,8 @@ static bool take_frame(struct amqp_conn *conn, struct str rest, struct run *run,
     return !special;
 }
 
-/* Whole frames, up to the next one that has something Proton does not tell, which goes alone, so
- * that what comes of it is known to be its. */
+/* Whole frames, up to the next transfer, attach, detach or end, which goes alone: transfers are not
+ * for the engine, and what comes of the others is known to be theirs. */
 static struct run next_run(struct amqp_conn *conn, struct str data, struct problem *problem)
 {
     struct run run = {.size = 0};
@@ -462,10 +466,16 @@ size_t amqp_engine_received(struct amqp_conn *conn, struct str data)
     if (run.late > 0) {
         return run.late;
     }
+    if (run.special.code == FRAME_TRANSFER && amqp_incoming_transfer(conn, &run.special)) {
+        return run.size;
+    }
     if (run.size > 0) {
         amqp_conn_touch(conn);
         conn->frame = run.special;
         const bool taken = push(conn, str_of(data.data, run.size));
+        if (taken) {
+            amqp_incoming_after(conn, &run.special);
+        }
         conn->frame = (struct frame){0};
         if (!taken) {
             return data.size;
@@ -494,6 +504,8 @@ static bool give_output(struct amqp_conn *conn)
         if (net_conn_unsent(conn->net) >= AMQP_OUTPUT_SIZE_HIGH) {
             return false;
         }
+        amqp_incoming_note_output(conn,
+                                  str_of(pn_transport_head(conn->transport), (size_t)pending));
         const size_t taken = amqp_complete_append(
             net_conn_output(conn->net), str_of(pn_transport_head(conn->transport), (size_t)pending),
             conn->peer_frame_size_max);
@@ -502,9 +514,22 @@ static bool give_output(struct amqp_conn *conn)
     }
 }
 
+/* Transfers pass the engine by: once a second it is told that the peer is still there. */
+static void tell_heard(struct amqp_conn *conn, int64_t now_ms)
+{
+    enum { INTERVAL_MS = 1000 };
+    static const char heartbeat[] = {0, 0, 0, 8, 2, 0, 0, 0};
+    if (conn->heard && now_ms - conn->heard_ms >= INTERVAL_MS) {
+        conn->heard = false;
+        conn->heard_ms = now_ms;
+        (void)pn_transport_push(conn->transport, heartbeat, sizeof(heartbeat));
+    }
+}
+
 static void tell_time(struct amqp_conn *conn)
 {
     const int64_t now_ms = conn->endpoint->now_us() / 1000;
+    tell_heard(conn, now_ms);
     const int64_t due_ms = pn_transport_tick(conn->transport, now_ms);
     /* Due times only ever move away: a timer that comes early asks again. */
     if (due_ms > 0 &&
@@ -514,13 +539,31 @@ static void tell_time(struct amqp_conn *conn)
     }
 }
 
+/* Into net's output: what the engine has, then outcomes. Returns whether that was all, and little
+ * enough of it waits to leave. */
+static bool say(struct amqp_conn *conn)
+{
+    const bool all = give_output(conn);
+    if (conn->state == AMQP_ENGINE && !conn->closing) {
+        amqp_incoming_flush(conn);
+    }
+    return all && net_conn_unsent(conn->net) < AMQP_OUTPUT_SIZE_HIGH;
+}
+
+void amqp_engine_say(struct amqp_conn *conn)
+{
+    if (conn->transport != NULL && conn->state == AMQP_ENGINE && !list_empty(&conn->channels_due)) {
+        (void)say(conn);
+    }
+}
+
 void amqp_engine_flush(struct amqp_conn *conn)
 {
     if (conn->transport == NULL || conn->state != AMQP_ENGINE) {
         return;
     }
     tell_time(conn);
-    const bool all = give_output(conn);
+    const bool all = say(conn);
     if (conn->paused != !all) {
         conn->paused = !all;
         net_conn_pause(conn->net, conn->paused);

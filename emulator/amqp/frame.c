@@ -6,26 +6,53 @@
 #include "amqp/value.h"
 
 enum { HEAD_SIZE = 8, FRAME_TYPE_AMQP = 0 };
-enum { MESSAGE_FORMAT_FIELD = 3 }; /* of transfer, 2.7.5 */
 
-/* The nth field of a performative, from 0; false: it is not there. */
-static bool field_of(const struct amqp_value *fields, int n, struct amqp_value *ret_field)
+/* Fields of a transfer by their place (2.7.5). */
+enum {
+    HANDLE_FIELD,
+    DELIVERY_ID_FIELD,
+    DELIVERY_TAG_FIELD,
+    MESSAGE_FORMAT_FIELD,
+    SETTLED_FIELD,
+    MORE_FIELD,
+    ABORTED_FIELD = 9,
+};
+enum { ATTACH_HANDLE_FIELD = 1 }; /* 2.7.3; a detach's is its first, as a transfer's */
+
+static void set_field(struct frame_transfer *transfer, unsigned field,
+                      const struct amqp_value *value)
 {
-    struct amqp_reader reader = amqp_reader_inside(fields);
-    for (int i = 0; amqp_read(&reader, ret_field); i++) {
-        if (i == n) {
-            return true;
-        }
+    const bool truth = value->type == AMQP_BOOLEAN && value->u != 0;
+    if (field == HANDLE_FIELD && value->type == AMQP_UINT) {
+        transfer->handle = (uint32_t)value->u;
+    } else if (field == DELIVERY_ID_FIELD && value->type == AMQP_UINT) {
+        transfer->has_id = true;
+        transfer->id = (uint32_t)value->u;
+    } else if (field == DELIVERY_TAG_FIELD && value->type == AMQP_BINARY) {
+        transfer->tag = value->bytes;
+    } else if (field == MESSAGE_FORMAT_FIELD && value->type == AMQP_UINT) {
+        transfer->format = (uint32_t)value->u;
+    } else if (field == SETTLED_FIELD) {
+        transfer->settled = truth;
+    } else if (field == MORE_FIELD) {
+        transfer->more = truth;
+    } else if (field == ABORTED_FIELD) {
+        transfer->aborted = truth;
     }
-    return false;
 }
 
-static uint32_t message_format(const struct amqp_value *fields)
+/* Of an attach, a transfer or a detach. */
+static void read_fields(const struct amqp_value *fields, struct frame *frame)
 {
-    struct amqp_value format;
-    return field_of(fields, MESSAGE_FORMAT_FIELD, &format) && format.type == AMQP_UINT
-               ? (uint32_t)format.u
-               : 0;
+    struct amqp_reader reader = amqp_reader_inside(fields);
+    struct amqp_value value;
+    for (unsigned field = 0; amqp_read(&reader, &value); field++) {
+        if (frame->code == FRAME_TRANSFER || field == HANDLE_FIELD) {
+            set_field(&frame->transfer, field, &value);
+        } else if (frame->code == FRAME_ATTACH && field == ATTACH_HANDLE_FIELD) {
+            set_field(&frame->transfer, HANDLE_FIELD, &value);
+        }
+    }
 }
 
 /* Wherever in the attach it stands: nobody has that name for anything else. */
@@ -71,14 +98,25 @@ static size_t plain_size(const uint8_t *at, size_t left)
     return at[0] == VBIN8 && left > 1 ? 2 + (size_t)at[1] : 0;
 }
 
-static uint32_t plain_uint(const uint8_t *at)
+/* The value of one of the few. */
+static struct amqp_value plain_value(const uint8_t *at)
 {
-    if (at[0] == SMALL_UINT) {
-        return at[1];
+    switch (at[0]) {
+    case 0x41:
+    case 0x42:
+        return amqp_boolean(at[0] == 0x41);
+    case UINT0:
+        return amqp_uint(0);
+    case SMALL_UINT:
+        return amqp_uint(at[1]);
+    case UINT:
+        return amqp_uint((uint32_t)at[1] << 24 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 8 |
+                         (uint32_t)at[4]);
+    case VBIN8:
+        return amqp_binary(str_of(at + 2, at[1]));
+    default: /* null, and what no field of a transfer is */
+        return (struct amqp_value){.type = AMQP_NULL};
     }
-    return at[0] == UINT ? (uint32_t)at[1] << 24 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 8 |
-                               (uint32_t)at[4]
-                         : 0;
 }
 
 /*
@@ -95,7 +133,7 @@ static bool read_plain_transfer(struct str body, struct frame *frame)
     }
     const size_t end = PLAIN_TRANSFER_HEAD - 1 + (size_t)bytes[4];
     const unsigned count = bytes[5];
-    uint32_t format = 0;
+    struct frame_transfer transfer = {.handle = 0};
     size_t at = PLAIN_TRANSFER_HEAD;
     if (end > body.size) {
         return false;
@@ -105,16 +143,16 @@ static bool read_plain_transfer(struct str body, struct frame *frame)
         if (size == 0 || size > end - at) {
             return false;
         }
-        if (field == MESSAGE_FORMAT_FIELD) {
-            format = plain_uint(bytes + at);
-        }
+        const struct amqp_value value = plain_value(bytes + at);
+        set_field(&transfer, field, &value);
         at += size;
     }
     if (at != end) {
         return false;
     }
+    transfer.payload = str_skip(body, end);
     frame->code = FRAME_TRANSFER;
-    frame->message_format = format;
+    frame->transfer = transfer;
     return true;
 }
 
@@ -152,10 +190,11 @@ static enum frame_result read_performative(struct str body, struct frame *frame,
         return FRAME_MALFORMED;
     }
     frame->code = (unsigned)descriptor.u;
-    if (frame->code == FRAME_TRANSFER) {
-        frame->message_format = message_format(&fields);
-    } else if (frame->code == FRAME_ATTACH) {
-        frame->wants_metrics = wants_metrics(&fields);
+    if (frame->code == FRAME_ATTACH || frame->code == FRAME_TRANSFER ||
+        frame->code == FRAME_DETACH) {
+        read_fields(&fields, frame);
+        frame->transfer.payload = reader.left;
+        frame->wants_metrics = frame->code == FRAME_ATTACH && wants_metrics(&fields);
     }
     return FRAME_WHOLE;
 }

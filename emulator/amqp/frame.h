@@ -28,16 +28,25 @@ enum frame_code {
     FRAME_BEGIN = 0x11,
     FRAME_ATTACH = 0x12,
     FRAME_TRANSFER = 0x14,
+    FRAME_DETACH = 0x16,
     FRAME_END = 0x17,
     FRAME_CLOSE = 0x18,
+};
+
+/* The fields of a transfer (2.7.5); of an attach and a detach only the handle is read. */
+struct frame_transfer {
+    uint32_t handle;
+    uint32_t id, format; /* of the delivery, when `has_id`; format 0: the ordinary one */
+    bool has_id, settled, more, aborted;
+    struct str tag, payload; /* in the frame */
 };
 
 struct frame {
     size_t size;
     uint16_t channel;
-    unsigned code;           /* FRAME_OPEN to FRAME_CLOSE, or FRAME_EMPTY */
-    bool wants_metrics;      /* an attach names com.microsoft:enable-receiver-runtime-metric */
-    uint32_t message_format; /* of a transfer; 0: none */
+    unsigned code;      /* FRAME_OPEN to FRAME_CLOSE, or FRAME_EMPTY */
+    bool wants_metrics; /* an attach names com.microsoft:enable-receiver-runtime-metric */
+    struct frame_transfer transfer;
 };
 MUST_CHECK enum frame_result frame_read(struct str data, size_t size_max, struct frame *ret_frame,
                                         struct problem *problem);

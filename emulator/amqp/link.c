@@ -9,6 +9,7 @@
 
 #include "amqp/amqp_internal.h"
 #include "amqp/conditions.h"
+#include "amqp/incoming.h"
 #include "amqp/limits.h"
 #include "base/alloc.h"
 #include "base/log.h"
@@ -148,7 +149,7 @@ static void accept(struct amqp_link *link)
         pn_link_set_max_message_size(engine, link->kind->max_message_shown);
     }
     pn_link_open(engine);
-    amqp_link_supply(link);
+    amqp_incoming_supply(link);
 }
 
 /* attach without a terminus, then detach with the reason (AMQP 1.0, 2.6.3). */
@@ -305,6 +306,11 @@ void amqp_link_remote_open(struct amqp_conn *conn, pn_link_t *engine)
         return;
     }
     (void)amqp_address_match(kind->pattern, address, store, &link->address);
+    if (!amqp_incoming_bind(link)) {
+        refuse(conn, engine, HUB_SERVER_ERROR, "out of memory");
+        mem_free(link);
+        return;
+    }
     attach(link);
 }
 
@@ -318,7 +324,7 @@ void amqp_link_over(struct amqp_link *link)
     }
     link->over = true;
     conn->link_count--;
-    conn->partial_size -= link->partial_size;
+    amqp_incoming_over(link);
     list_remove(&link->grant_link);
     list_remove(&link->conn_link);
     if (link->client != NULL) {
@@ -361,6 +367,7 @@ void amqp_link_remote_gone(struct amqp_conn *conn, pn_link_t *engine, bool close
 static void end_locally(struct amqp_link *link)
 {
     amqp_link_settle_all(link);
+    amqp_engine_say(link->conn); /* outcomes of its messages, before they are nobody's */
     pn_link_set_context(link->engine, NULL);
     pn_link_close(link->engine);
     link->conn->links_ended++;

@@ -14,7 +14,7 @@ static void a_frame_ends_where_its_size_says(void **state)
     const struct str heartbeat = STR("\x00\x00\x00\x08\x02\x00\x00\x00more");
     assert_int_equal(frame_read(heartbeat, SIZE_MAX_HERE, &frame, NULL), FRAME_WHOLE);
     assert_int_equal(frame.size, 8);
-    assert_int_equal(frame.message_format, 0);
+    assert_int_equal(frame.transfer.format, 0);
     for (size_t cut = 0; cut < 8; cut++) {
         assert_int_equal(frame_read(str_of(heartbeat.data, cut), SIZE_MAX_HERE, &frame, NULL),
                          FRAME_NEED_MORE);
@@ -80,8 +80,8 @@ static void the_message_format_of_a_transfer_is_found(void **state)
         assert_int_equal(
             frame_read(str_of(bytes, 8 + rows[i].body.size), SIZE_MAX_HERE, &frame, NULL),
             FRAME_WHOLE);
-        if (frame.message_format != rows[i].format) {
-            fail_msg("%s: %x", rows[i].name, (unsigned)frame.message_format);
+        if (frame.transfer.format != rows[i].format) {
+            fail_msg("%s: %x", rows[i].name, (unsigned)frame.transfer.format);
         }
     }
 }
@@ -124,7 +124,7 @@ static void the_short_way_and_the_long_way_agree(void **state)
                 const struct read_as full =
                     read_with(STR("\x00\x80\x00\x00\x00\x00\x00\x00\x00\x14"), list, rows[i].size);
                 if (brief.result != full.result || brief.frame.code != full.frame.code ||
-                    brief.frame.message_format != full.frame.message_format) {
+                    brief.frame.transfer.format != full.frame.transfer.format) {
                     fail_msg("row %zu, byte %zu is %d", i, at, value);
                 }
             }

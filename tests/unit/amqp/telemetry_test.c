@@ -265,6 +265,34 @@ static void append_part(struct buf *batch, const char *body)
     amqp_append_data(batch, buf_str(&part));
 }
 
+static void a_transfer_without_an_id_ends_the_connection(void **state)
+{
+    (void)state;
+    struct peer *peer = open_as("d1");
+    pn_session_t *session = peer_session(peer);
+    (void)peer_sender_on(peer, session, EVENTS, "batches");
+    peer_raw(peer, STR("\x00\x00\x00\x12\x02\x00\x00\x01\x00\x53\x14\xc0\x05\x04\x43\x40\x40\x43"));
+    assert_string_equal(peer_ending(peer), "amqp:decode-error");
+    assert_non_null(strstr(peer->conn->why, "without a delivery-id"));
+    peer_close(peer);
+}
+
+static void a_transfer_of_a_handle_that_was_detached_ends_the_connection(void **state)
+{
+    (void)state;
+    struct peer *peer = open_as("d1");
+    CLEANUP(buf_finish) struct buf frame = BUF_INIT(1U << 20);
+    pn_session_t *session = peer_session(peer);
+    pn_link_t *link = peer_sender_on(peer, session, EVENTS, "batches");
+    pn_link_close(link);
+    peer_pump(peer);
+    append_transfer(&frame, 1, "\x00\x00\x00\x00", STR("x"));
+    peer_raw(peer, buf_str(&frame));
+    assert_string_not_equal(peer_ending(peer), "");
+    assert_int_equal(stored("telemetry"), 0);
+    peer_close(peer);
+}
+
 static void send_batch(struct peer *peer, const char *format, struct str payload)
 {
     CLEANUP(buf_finish) struct buf frame = BUF_INIT(1U << 20);
@@ -317,6 +345,48 @@ static void a_batch_with_a_bad_message_is_refused_as_a_whole(void **state)
     peer_close(peer);
 }
 
+static void what_still_comes_for_a_link_that_ended_is_let_go(void **state)
+{
+    (void)state;
+    struct peer *peer = open_as("d1");
+    CLEANUP(buf_finish) struct buf frame = BUF_INIT(1U << 20);
+    pn_session_t *session = peer_session(peer);
+    pn_link_t *link = peer_sender_on(peer, session, EVENTS, "batches");
+    struct peer *other = open_as("d1");
+    (void)peer_sender(other, EVENTS);
+    append_transfer(&frame, 1, "\x00\x00\x00\x00", STR("sent before the detach was read"));
+    fake_receive(peer->conn, buf_str(&frame));
+    peer_pump(peer);
+    assert_string_equal(peer_refusal(link), "com.microsoft:link-creation-conflict");
+    assert_string_equal(peer_ending(peer), "");
+    assert_int_equal(stored("telemetry"), 0);
+    peer_close(peer);
+    peer_close(other);
+}
+
+static void a_server_that_stops_says_what_it_accepted_first(void **state)
+{
+    (void)state;
+    struct peer *peer = open_as("d1");
+    pn_link_t *link = peer_sender(peer, EVENTS);
+    const struct str bytes = peer_message(peer, "last");
+    pn_delivery_t *delivery = pn_delivery(link, pn_dtag("t", 1));
+    pn_link_send(link, bytes.data, bytes.size);
+    pn_link_advance(link);
+    const ssize_t size = pn_transport_pending(peer->transport);
+    CLEANUP(buf_finish) struct buf frames = BUF_INIT(1U << 20);
+    buf_append(&frames, pn_transport_head(peer->transport), (size_t)size);
+    pn_transport_pop(peer->transport, (size_t)size);
+    (void)amqp_protocol()->received(peer->conn->session, buf_str(&frames)); /* and no tick's end */
+    amqp_protocol()->closed(peer->conn->session, "the server is stopping", true);
+    peer->conn->session = amqp_protocol()->opened(fake_endpoint, peer->conn);
+    const struct str said = fake_output(peer->conn);
+    (void)pn_transport_push(peer->transport, said.data, said.size);
+    assert_int_equal(pn_delivery_remote_state(delivery), PN_ACCEPTED);
+    assert_string_equal(peer_ending(peer), "amqp:connection:forced");
+    peer_close(peer);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fake_setup, fake_teardown)
 
 int main(void)
@@ -335,6 +405,10 @@ int main(void)
         TEST(case_45_a_batch_is_stored_message_by_message),
         TEST(the_same_bytes_in_the_ordinary_format_are_one_message),
         TEST(a_batch_with_a_bad_message_is_refused_as_a_whole),
+        TEST(a_transfer_without_an_id_ends_the_connection),
+        TEST(a_transfer_of_a_handle_that_was_detached_ends_the_connection),
+        TEST(what_still_comes_for_a_link_that_ended_is_let_go),
+        TEST(a_server_that_stops_says_what_it_accepted_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

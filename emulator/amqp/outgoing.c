@@ -1,135 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Messages and their outcomes, both ways. What a peer sends is gathered in Proton's delivery until
- * it is whole and copied out once; what is sent waits in Proton for the peer's credit.
+ * Messages to peers and their outcomes: they wait for the peer's credit here, and in Proton for
+ * its window.
  */
-#include <assert.h>
-
 #include "amqp/amqp_internal.h"
 #include "amqp/conditions.h"
 #include "amqp/limits.h"
 #include "base/alloc.h"
-
-/* ---- in ---- */
-
-void amqp_link_supply(struct amqp_link *link)
-{
-    if (link->kind->direction != AMQP_FROM_PEER) {
-        return;
-    }
-    const int left = pn_link_credit(link->engine);
-    if (left <= link->kind->credit / 2) {
-        pn_link_flow(link->engine, link->kind->credit - left);
-    }
-}
 
 static struct str tag_of(pn_delivery_t *delivery)
 {
     const pn_delivery_tag_t tag = pn_delivery_tag(delivery);
     return str_of(tag.start, tag.size);
 }
-
-static void set_partial(struct amqp_link *link, size_t size)
-{
-    link->conn->partial_size += size - link->partial_size;
-    link->partial_size = size;
-}
-
-/* Answers and lets go of it; what is still to come of it Proton drops. */
-static void conclude(struct amqp_link *link, pn_delivery_t *delivery, enum hub_code code,
-                     const char *why)
-{
-    const struct identity_key key = {.device = link->address.device,
-                                     .module = link->address.module};
-    struct amqp_conn *conn = link->conn;
-    set_partial(link, 0);
-    if (code != HUB_OK) {
-        amqp_conn_note_refused(conn, key, code, why);
-    }
-    if (!pn_delivery_settled(delivery)) {
-        if (code != HUB_OK) {
-            amqp_condition_set(pn_disposition_condition(pn_delivery_local(delivery)), conn->hub,
-                               code, why, &conn->endpoint->text);
-        }
-        pn_delivery_update(delivery, code == HUB_OK ? PN_ACCEPTED : PN_REJECTED);
-    }
-    pn_delivery_settle(delivery);
-    amqp_link_supply(link);
-}
-
-static void conclude_too_large(struct amqp_link *link, pn_delivery_t *delivery)
-{
-    struct problem why;
-    problem_set(&why, PROBLEM_NO_OFFSET, "the message has more than %zu bytes as it is encoded",
-                link->kind->message_size_max);
-    conclude(link, delivery, HUB_MESSAGE_TOO_LARGE, why.text);
-}
-
-/* The formats of AMQP do not come out of Proton: the frame told (frame.h). */
-static void note_format(struct amqp_conn *conn, pn_delivery_t *delivery)
-{
-    if (conn->frame.message_format != 0 && pn_delivery_get_context(delivery) == NULL) {
-        pn_delivery_set_context(delivery, (void *)(uintptr_t)conn->frame.message_format);
-        conn->had_formats = true;
-    }
-}
-
-static uint32_t format_of(const struct amqp_conn *conn, pn_delivery_t *delivery)
-{
-    return conn->had_formats ? (uint32_t)(uintptr_t)pn_delivery_get_context(delivery) : 0;
-}
-
-static void receive_whole(struct amqp_link *link, pn_delivery_t *delivery)
-{
-    struct amqp_endpoint *endpoint = link->conn->endpoint;
-    struct problem problem; /* half a kilobyte, which no message needs cleared */
-    problem.text[0] = '\0';
-    const size_t size = pn_delivery_pending(delivery);
-    buf_clear(&endpoint->incoming);
-    char *bytes = buf_room(&endpoint->incoming, size);
-    if (bytes == NULL) {
-        conclude(link, delivery, HUB_SERVER_ERROR, "out of memory");
-        return;
-    }
-    const ssize_t read = pn_link_recv(link->engine, bytes, size);
-    const struct amqp_delivery whole = {
-        .message = str_of(bytes, read > 0 ? (size_t)read : 0),
-        .format = format_of(link->conn, delivery),
-        .tag = tag_of(delivery),
-        .settled = pn_delivery_settled(delivery),
-    };
-    const enum hub_code code = link->kind->delivery(link, &whole, &problem);
-    if (!link->over) { /* the kind may have ended it */
-        conclude(link, delivery, code, problem.text);
-    }
-}
-
-void amqp_link_receive(struct amqp_link *link, pn_delivery_t *delivery)
-{
-    struct amqp_conn *conn = link->conn;
-    if (!pn_delivery_current(delivery)) { /* it was settled by the peer, or is being settled */
-        return;
-    }
-    note_format(conn, delivery);
-    const size_t pending = pn_delivery_pending(delivery);
-    if (pn_delivery_aborted(delivery)) {
-        set_partial(link, 0);
-        pn_delivery_settle(delivery);
-        amqp_link_supply(link);
-    } else if (pending > link->kind->message_size_max) {
-        conclude_too_large(link, delivery);
-    } else if (!pn_delivery_partial(delivery)) {
-        receive_whole(link, delivery);
-    } else {
-        set_partial(link, pending);
-        if (conn->partial_size > AMQP_PARTIAL_SIZE_MAX) {
-            conclude(link, delivery, HUB_MAX_CBS_TOKEN_EXCEEDED,
-                     "too many messages of this connection are under way at once");
-        }
-    }
-}
-
-/* ---- out ---- */
 
 static bool choked(const struct amqp_link *link)
 {
@@ -380,9 +263,7 @@ void amqp_links_resume(struct amqp_conn *conn)
 void amqp_link_delivery(struct amqp_link *link, pn_delivery_t *delivery)
 {
     amqp_conn_touch(link->conn);
-    if (link->kind->direction == AMQP_FROM_PEER) {
-        amqp_link_receive(link, delivery);
-    } else if (pn_delivery_updated(delivery)) {
+    if (pn_delivery_updated(delivery)) {
         amqp_link_settled(link, delivery);
     }
 }
