@@ -107,6 +107,21 @@ enum status storage_identity_get(struct storage *storage, struct identity_key ke
     return read_one(&s, parts, arena, ret_identity);
 }
 
+enum status storage_identity_find(struct storage *storage, struct identity_key key, int64_t *ret_id,
+                                  int64_t *ret_generation)
+{
+    CLEANUP(statement_finish) struct statement s = statement_use(storage, IDENTITY_FIND);
+    bind_text(&s, key.device);
+    bind_text(&s, key.module);
+    bool row = false;
+    const enum status status = statement_next(&s, &row);
+    if (status == STATUS_OK) {
+        *ret_id = row ? read_i64(&s) : 0;
+        *ret_generation = row ? read_i64(&s) : 0;
+    }
+    return status;
+}
+
 enum status identity_get_whole(struct storage *storage, int64_t id, struct arena *arena,
                                struct storage_identity **ret_identity)
 {

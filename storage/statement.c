@@ -40,6 +40,8 @@ static const struct {
     [JOURNAL_COMMIT] = {DATABASE_JOURNAL, "COMMIT"},
     [JOURNAL_ROLLBACK] = {DATABASE_JOURNAL, "ROLLBACK"},
 
+    [IDENTITY_FIND] = {DATABASE_STATE, "SELECT id, generation FROM identity"
+                                       " WHERE device_id = ?1 AND module_id = ?2"},
     [IDENTITY_GET] = {DATABASE_STATE, "SELECT " IDENTITY_COLUMNS
                                       " FROM identity WHERE device_id = ?1 AND module_id = ?2"},
     [IDENTITY_GET_TWIN] = {DATABASE_STATE,

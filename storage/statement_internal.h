@@ -36,6 +36,7 @@ enum statement_name {
     JOURNAL_COMMIT,
     JOURNAL_ROLLBACK,
 
+    IDENTITY_FIND,
     IDENTITY_GET,
     IDENTITY_GET_TWIN,
     IDENTITY_GET_BY_ID,

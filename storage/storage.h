@@ -115,6 +115,10 @@ MUST_CHECK enum status storage_identity_get(struct storage *storage, struct iden
                                             unsigned parts, struct arena *arena,
                                             struct storage_identity **ret_identity);
 
+/* Its id and generation alone, without memory; *ret_id is 0 when there is none. */
+MUST_CHECK enum status storage_identity_find(struct storage *storage, struct identity_key key,
+                                             int64_t *ret_id, int64_t *ret_generation);
+
 /* Writes a new record with everything in it and sets its id. STATUS_INVALID when the key is taken:
  * look first. */
 MUST_CHECK enum status storage_identity_insert(struct storage *storage,

@@ -93,16 +93,16 @@ static enum hub_code check_expiry(struct hub *hub, int64_t expires_us, struct pr
     return HUB_INVALID_MESSAGE_EXPIRY_TIME;
 }
 
-static enum hub_code check_room(struct hub *hub, const struct storage_identity *identity,
+static enum hub_code check_room(struct hub *hub, int64_t identity, struct identity_key key,
                                 struct problem *problem)
 {
-    if (storage_messages_count(hub->storage, identity->id) < HUB_C2D_QUEUE_MAX) {
+    if (storage_messages_count(hub->storage, identity) < HUB_C2D_QUEUE_MAX) {
         return HUB_OK;
     }
     problem_set(problem, PROBLEM_NO_OFFSET,
                 "%d messages wait for '%.*s' already; it has to receive and complete some, or they "
                 "can be purged",
-                HUB_C2D_QUEUE_MAX, STR_ARG(identity->key.device));
+                HUB_C2D_QUEUE_MAX, STR_ARG(key.device));
     return HUB_DEVICE_MAXIMUM_QUEUE_DEPTH_EXCEEDED;
 }
 
@@ -171,56 +171,89 @@ static bool complete_message(const struct hub_c2d *send, struct arena *arena,
 }
 
 static void note_enqueued(struct hub *hub, const struct storage_message *stored,
-                          const struct hub_message *message, struct identity_key key)
+                          struct str properties)
 {
     CLEANUP(buf_finish) struct buf detail = BUF_INIT(HUB_SCRATCH_MAX);
     buf_append_format(&detail, "{\"sequenceNumber\":%" PRId64 ",\"ack\":\"%s\"", stored->id,
                       hub_ack_name((enum hub_ack)stored->ack));
-    const enum status status = hub_message_properties_append(&detail, message);
-    if (status != STATUS_OK) {
-        (void)hub_fail(hub, status, NULL);
-        return;
-    }
-    hub_c2d_event(hub, HUB_EVENT_C2D_ENQUEUED, key, &detail, stored->body);
+    buf_append_str(&detail, properties);
+    hub_c2d_event(hub, HUB_EVENT_C2D_ENQUEUED, stored->key, &detail, stored->body);
 }
 
-static enum status store(struct hub *hub, const struct hub_c2d *send, int64_t identity,
-                         struct arena *arena)
+/* Writes the message and tells the link; the other way round when nothing else waits for it. */
+static enum status pass_on(struct hub *hub, struct storage_message *message,
+                           const struct hub_message *content)
+{
+    struct hub_link *link = hub_link_find(hub, message->identity);
+    struct hub_fresh fresh = {.message = message,
+                              .content = hub_message_repeats(content) ? NULL : content};
+    hub->fresh = &fresh;
+    enum status status = STATUS_OK;
+    if (storage_messages_count(hub->storage, message->identity) > 0) {
+        status = hub_c2d_fresh_write(hub);
+    }
+    if (status == STATUS_OK) {
+        hub_c2d_nudge(link);
+        status = hub_c2d_fresh_write(hub);
+    }
+    return status;
+}
+
+static enum status store(struct hub *hub, const struct hub_c2d *send,
+                         const struct storage_message *to, struct arena *arena)
 {
     struct hub_message message;
     if (!complete_message(send, arena, &message)) {
         return STATUS_NO_MEMORY;
     }
     CLEANUP(buf_finish) struct buf properties = BUF_INIT(HUB_SCRATCH_MAX);
-    enum status status = hub_c2d_text_append(&properties, &message);
+    CLEANUP(buf_finish) struct buf text = BUF_INIT(HUB_SCRATCH_MAX);
+    enum status status = hub_message_properties_append(&properties, &message);
+    if (status == STATUS_OK) {
+        status = hub_c2d_text_append(&text, buf_str(&properties));
+    }
     if (status != STATUS_OK) {
         return status;
     }
     const int64_t now_us = hub_now_us(hub);
     struct storage_message stored = {
-        .identity = identity,
+        .identity = to->identity,
+        .key = send->key,
+        .generation = to->generation,
         .enqueued_us = now_us,
         .expires_us = send->expires_us != 0 ? send->expires_us
                                             : now_us + hub->settings.c2d_ttl_s * CLOCK_SECOND,
         .ack = send->ack,
         .message_id = system_property(&message, "messageId"),
-        .properties = buf_str(&properties),
+        .properties = buf_str(&text),
         .body = message.body.data == NULL ? STR_EMPTY : message.body,
     };
-    status = storage_message_insert(hub->storage, &stored, NULL);
-    if (status == STATUS_OK) {
-        note_enqueued(hub, &stored, &message, send->key);
-        hub_c2d_due(hub, stored.expires_us);
+    status = storage_message_id(hub->storage, &stored.id);
+    if (status != STATUS_OK) {
+        return status;
     }
-    return status;
+    note_enqueued(hub, &stored, buf_str(&properties));
+    return pass_on(hub, &stored, &message);
+}
+
+/* Nothing of the record is looked at but its id and generation. */
+static enum hub_code find_receiver(struct hub *hub, struct identity_key key,
+                                   struct storage_message *to, struct problem *problem)
+{
+    const enum status status =
+        storage_identity_find(hub->storage, key, &to->identity, &to->generation);
+    if (status != STATUS_OK) {
+        return hub_fail(hub, status, problem);
+    }
+    return to->identity == 0 ? hub_absent(key, problem) : HUB_OK;
 }
 
 enum hub_code hub_c2d_send(struct hub *hub, const struct hub_c2d *send, struct problem *problem)
 {
     CLEANUP(arena_finish) struct arena arena = ARENA_INIT(HUB_READ_ARENA_MAX);
     const struct hub_message *message = &send->message;
-    struct storage_identity *identity = NULL;
-    enum hub_code code = hub_identity_get(hub, send->key, &arena, &identity, problem);
+    struct storage_message to = {0};
+    enum hub_code code = find_receiver(hub, send->key, &to, problem);
     if (code == HUB_OK) {
         code = check_size(message, problem);
     }
@@ -237,16 +270,15 @@ enum hub_code hub_c2d_send(struct hub *hub, const struct hub_c2d *send, struct p
         code = check_expiry(hub, send->expires_us, problem);
     }
     if (code == HUB_OK) {
-        code = check_room(hub, identity, problem);
+        code = check_room(hub, to.identity, send->key, problem);
     }
     if (code != HUB_OK) {
         return code;
     }
-    const enum status status = store(hub, send, identity->id, &arena);
+    const enum status status = store(hub, send, &to, &arena);
     if (status != STATUS_OK) {
         return hub_fail(hub, status, problem);
     }
-    hub_c2d_nudge(hub_link_find(hub, identity->id));
     return hub->failed ? HUB_SERVER_ERROR : HUB_OK;
 }
 
@@ -262,7 +294,10 @@ static enum status lock(struct hub *hub, const struct storage_message *message,
             for_good ? INT64_MAX : hub_now_us(hub) + hub->settings.c2d_lock_s * CLOCK_SECOND,
         .held = link != NULL,
     };
-    const enum status status = storage_message_lock(hub->storage, message, &lock);
+    enum status status = STATUS_OK;
+    if (!hub_c2d_fresh_take(hub, message, &lock)) {
+        status = storage_message_lock(hub->storage, message, &lock);
+    }
     if (status == STATUS_OK) {
         hub_c2d_due(hub, lock.until_us);
         *ret_token = lock.token;
@@ -301,7 +336,10 @@ static enum status deliver(struct hub *hub, const struct storage_message *messag
         .ack = (enum hub_ack)message->ack,
         .message = {.body = message->body},
     };
-    enum status status = hub_c2d_text_read(message->properties, arena, &delivery->message);
+    enum status status = STATUS_OK;
+    if (!hub_c2d_fresh_content(hub, message, &delivery->message)) {
+        status = hub_c2d_text_read(message->properties, arena, &delivery->message);
+    }
     if (status == STATUS_OK) {
         status = lock(hub, message, link, &delivery->lock_token);
     }
@@ -312,6 +350,7 @@ static enum status deliver(struct hub *hub, const struct storage_message *messag
     *ret_delivery = delivery;
     if (link != NULL) {
         link->received_c2d = true;
+        hub_c2d_hold(link, message, &delivery->lock_token);
         hub_link_touch(link);
         return STATUS_OK;
     }
@@ -332,9 +371,12 @@ enum hub_code hub_c2d_receive(struct hub *hub, struct identity_key key, struct h
         }
         id = identity->id;
     }
-    struct storage_message *message = NULL;
+    struct storage_message *message = hub_c2d_fresh_for(hub, link);
     struct hub_delivery *delivery = NULL;
-    enum status status = storage_message_next(hub->storage, id, hub_now_us(hub), arena, &message);
+    enum status status = STATUS_OK;
+    if (message == NULL && storage_messages_count(hub->storage, id) > 0) {
+        status = storage_message_next(hub->storage, id, hub_now_us(hub), arena, &message);
+    }
     if (status == STATUS_OK && message != NULL) {
         status = deliver(hub, message, link, arena, &delivery);
     }

@@ -55,8 +55,9 @@ struct hub_delivery {
 
 /*
  * Locks and gives the oldest waiting message; *ret_delivery is NULL when there is none. It lives in
- * `arena`. `link`, which may be NULL (HTTPS), gets back into the queue, in order, what it has not
- * settled when it ends. HUB_DEVICE_NOT_FOUND, HUB_MODULE_NOT_FOUND.
+ * `arena`, and inside hub_link_ops.c2d() no longer than until that returns. `link`, which may be
+ * NULL (HTTPS), gets back into the queue, in order, what it has not settled when it ends.
+ * HUB_DEVICE_NOT_FOUND, HUB_MODULE_NOT_FOUND.
  */
 MUST_CHECK enum hub_code hub_c2d_receive(struct hub *hub, struct identity_key key,
                                          struct hub_link *link, struct arena *arena,

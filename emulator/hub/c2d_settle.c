@@ -35,15 +35,18 @@ static void note_settled(struct hub *hub, const struct storage_message *message,
 
 /* ---- out of the queue, or back into it ---- */
 
+enum status hub_c2d_note_out(struct hub *hub, const struct storage_message *message,
+                             enum hub_outcome outcome)
+{
+    note_settled(hub, message, outcome);
+    return hub_feedback_note(hub, message, outcome);
+}
+
 static enum status take_out(struct hub *hub, const struct storage_message *message,
                             enum hub_outcome outcome)
 {
-    enum status status = storage_message_delete(hub->storage, message);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    note_settled(hub, message, outcome);
-    return hub_feedback_note(hub, message, outcome);
+    const enum status status = storage_message_delete(hub->storage, message);
+    return status == STATUS_OK ? hub_c2d_note_out(hub, message, outcome) : status;
 }
 
 static enum status give_back(struct hub *hub, const struct storage_message *message,
@@ -79,9 +82,10 @@ static enum status settle(struct hub *hub, const struct storage_message *message
     return give_back(hub, message, HUB_OUTCOME_RELEASED, false);
 }
 
-enum hub_code hub_c2d_settle(struct hub *hub, struct identity_key key,
-                             const struct guid *lock_token, enum hub_settlement settlement,
-                             struct problem *problem)
+/* Finds the message by its lock. */
+static enum hub_code settle_stored(struct hub *hub, struct identity_key key,
+                                   const struct guid *lock_token, enum hub_settlement settlement,
+                                   struct problem *problem)
 {
     CLEANUP(arena_finish) struct arena arena = ARENA_INIT(HUB_READ_ARENA_MAX);
     struct storage_identity *identity = NULL;
@@ -104,10 +108,26 @@ enum hub_code hub_c2d_settle(struct hub *hub, struct identity_key key,
     if (status == STATUS_OK) {
         status = settle(hub, message, settlement);
     }
+    return status == STATUS_OK ? HUB_OK : hub_fail(hub, status, problem);
+}
+
+enum hub_code hub_c2d_settle(struct hub *hub, struct identity_key key,
+                             const struct guid *lock_token, enum hub_settlement settlement,
+                             struct problem *problem)
+{
+    bool done = false;
+    enum status status = hub_c2d_fresh_write(hub);
+    if (status == STATUS_OK && (settlement == HUB_COMPLETE || settlement == HUB_REJECT)) {
+        status = hub_c2d_take_out_held(
+            hub, key, lock_token,
+            settlement == HUB_COMPLETE ? HUB_OUTCOME_COMPLETED : HUB_OUTCOME_REJECTED, &done);
+    }
     if (status != STATUS_OK) {
         return hub_fail(hub, status, problem);
     }
-    return hub->failed ? HUB_SERVER_ERROR : HUB_OK;
+    const enum hub_code code =
+        done ? HUB_OK : settle_stored(hub, key, lock_token, settlement, problem);
+    return code == HUB_OK && hub->failed ? HUB_SERVER_ERROR : code;
 }
 
 enum hub_code hub_c2d_purge(struct hub *hub, struct identity_key key, size_t *ret_count,
@@ -136,10 +156,14 @@ enum hub_code hub_c2d_purge(struct hub *hub, struct identity_key key, size_t *re
 
 void hub_c2d_link_gone(struct hub_link *link)
 {
+    hub_c2d_forget_held(link);
     if (!link->received_c2d) {
         return;
     }
-    const enum status status = storage_messages_unhold(link->hub->storage, link->id);
+    enum status status = hub_c2d_fresh_write(link->hub);
+    if (status == STATUS_OK) {
+        status = storage_messages_unhold(link->hub->storage, link->id);
+    }
     if (status != STATUS_OK) {
         (void)hub_fail(link->hub, status, NULL);
         return;

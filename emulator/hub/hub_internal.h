@@ -47,8 +47,10 @@ struct hub {
     size_t group_count;
     uint64_t events_floor; /* rows of the journal up to here were too old at events_floor_us */
     int64_t events_floor_us;
-    struct timer c2d_timer; /* the next lock, expiry or feedback window that ends */
-    int64_t c2d_due_us;     /* of the timer; INT64_MAX: it does not run */
+    struct timer c2d_timer;  /* the next lock, expiry or feedback window that ends */
+    int64_t c2d_due_us;      /* of the timer; INT64_MAX: it does not run */
+    struct hub_fresh *fresh; /* NULL: no message is on its way */
+    struct map held;         /* struct hub_held by lock token */
     struct list feedback_watchers;
     int64_t generation_last;
 
@@ -69,6 +71,8 @@ struct hub_link {
     unsigned interests;
     size_t calls_in_flight;
     bool received_c2d; /* it may have messages that nobody else can get */
+    struct list held;  /* those of them that are remembered: struct hub_held */
+    size_t held_count;
     int64_t last_activity_us;
     struct buf model_id; /* empty: none was announced */
     struct list active;  /* in hub->active_links, or alone */
@@ -167,6 +171,8 @@ void hub_calls_finish(struct hub *hub);
 /* ---- telemetry.c ---- */
 /* Appends `,"systemProperties":{...},"properties":{...}`, without those of which there are none. */
 enum status hub_message_properties_append(struct buf *out, const struct hub_message *message);
+/* May that have left out properties whose names repeat others? True when in doubt. */
+bool hub_message_repeats(const struct hub_message *message);
 
 /* ---- c2d.c ---- */
 void hub_c2d_nudge(struct hub_link *link); /* messages may wait for it */
@@ -175,8 +181,9 @@ void hub_c2d_event(struct hub *hub, enum hub_event event, struct identity_key ke
                    struct buf *detail, struct str body);
 
 /* ---- c2d_text.c ---- */
-/* What is stored of a message besides its body. */
-enum status hub_c2d_text_append(struct buf *out, const struct hub_message *message);
+/* What is stored of a message besides its body: `properties` as hub_message_properties_append()
+ * wrote them. */
+enum status hub_c2d_text_append(struct buf *out, struct str properties);
 /* And back, in the arena; the body is not touched. */
 enum status hub_c2d_text_read(struct str text, struct arena *arena, struct hub_message *message);
 
@@ -195,6 +202,37 @@ void hub_c2d_link_gone(struct hub_link *link);     /* gives back what it receive
 enum status hub_c2d_start(struct hub *hub);        /* locks of links of another process are over */
 void hub_c2d_due(struct hub *hub, int64_t due_us); /* a lock, an expiry or a window ends then */
 void hub_c2d_undone(struct hub *hub); /* the tick was; what it did is to be done again */
+
+/* It is out of the queue: writes the row, and the feedback if it is wanted. */
+enum status hub_c2d_note_out(struct hub *hub, const struct storage_message *message,
+                             enum hub_outcome outcome);
+
+/* ---- c2d_straight.c ---- */
+/* A message that its device is offered before it is in storage (hub->fresh). */
+struct hub_fresh {
+    struct storage_message *message;
+    const struct hub_message *content; /* NULL: is to be read from its stored text */
+    struct storage_lock lock;          /* when it is taken */
+    bool taken;
+};
+/* NULL: none is on its way to this link, or not any more. */
+struct storage_message *hub_c2d_fresh_for(const struct hub *hub, const struct hub_link *link);
+/* False: `message` is not the one, or its stored text is to be read. */
+bool hub_c2d_fresh_content(const struct hub *hub, const struct storage_message *message,
+                           struct hub_message *ret_content);
+/* Locks `message` if it is the one; false: it is in storage. */
+bool hub_c2d_fresh_take(struct hub *hub, const struct storage_message *message,
+                        const struct storage_lock *lock);
+/* Writes it, if there is one, so that everything that holds for messages holds for it. */
+enum status hub_c2d_fresh_write(struct hub *hub);
+/* The link received a message; it will be settled, or the link ends. */
+void hub_c2d_hold(struct hub_link *link, const struct storage_message *message,
+                  const struct guid *token);
+void hub_c2d_forget_held(struct hub_link *link);
+/* *ret_done is set when the message was remembered, still locked, and is out of the queue now. */
+enum status hub_c2d_take_out_held(struct hub *hub, struct identity_key key,
+                                  const struct guid *token, enum hub_outcome outcome,
+                                  bool *ret_done);
 
 /* ---- feedback.c ---- */
 /* Tells the sender of `message`, if it wants to know, once the batch is full or its window over. */

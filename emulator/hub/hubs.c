@@ -98,6 +98,7 @@ static void hub_destroy(struct hub *hub)
     }
     hub_calls_finish(hub);
     map_finish(&hub->links);
+    map_finish(&hub->held);
     timers_finish(&hub->timers);
     buf_finish(&hub->scratch);
     names_destroy(hub->hosts, hub->host_count);
@@ -155,6 +156,7 @@ static struct hub *hub_new(struct hubs *hubs, const struct hub_config *config)
     memcpy(hub->policies, config->policies, sizeof(hub->policies));
     map_init(&hub->links);
     map_init(&hub->calls);
+    map_init(&hub->held);
     timers_init(&hub->timers);
     list_init(&hub->active_links);
     list_init(&hub->waiting_calls);

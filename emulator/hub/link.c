@@ -41,6 +41,7 @@ static struct hub_link *link_new(struct identity_key key)
     link->device = str_of(names, key.device.size);
     link->module = str_of(names + key.device.size, key.module.size);
     list_init(&link->active);
+    list_init(&link->held);
     buf_init(&link->model_id, HUB_SCRATCH_MAX);
     return link;
 }

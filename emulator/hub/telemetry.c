@@ -59,6 +59,28 @@ static enum status mark_repeated(const struct hub_property *properties, size_t c
     return STATUS_OK;
 }
 
+static bool repeats(const struct hub_property *properties, size_t count)
+{
+    enum { WORTH_LOOKING = 16 };
+    if (count > WORTH_LOOKING) {
+        return true;
+    }
+    for (size_t i = 1; i < count; i++) {
+        for (size_t j = 0; j < i; j++) {
+            if (str_equal_nocase(properties[i].name, properties[j].name)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+bool hub_message_repeats(const struct hub_message *message)
+{
+    return repeats(message->system, message->system_count) ||
+           repeats(message->application, message->application_count);
+}
+
 /* ---- the journal's row ---- */
 
 static void append_property(struct buf *out, const struct hub_property *property)
