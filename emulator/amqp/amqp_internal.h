@@ -41,7 +41,7 @@ enum amqp_direction {
 };
 
 enum amqp_right {
-    AMQP_FREE,            /* anybody: $cbs */
+    AMQP_FREE,            /* anybody: $cbs; $management, whose requests are checked */
     AMQP_AS_DEVICE,       /* who may act for the address's {d} or {d}, {m}; gives link->client */
     AMQP_SERVICE_CONNECT, /* a policy with ServiceConnect, for the address */
     AMQP_READ_EVENTS,     /* the same, but a token for any address will do: Event Hubs clients sign

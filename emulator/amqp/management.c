@@ -2,6 +2,9 @@
 /*
  * $management: what there is to read, and how far it goes (service reference, 7.2). A request is a
  * message with application properties; the answer goes to the receiver of the same session.
+ *
+ * Anybody may attach: the Java SDK does so without a token on the connection, and has one in each
+ * request (security_token). That is checked then, and counts as if it had come over $cbs.
  */
 #include "amqp/event_hub.h"
 #include "amqp/event_message.h"
@@ -12,7 +15,7 @@
 /* ---- requests ---- */
 
 struct request {
-    struct str operation, type, name, partition; /* empty: not given */
+    struct str operation, type, name, partition, token; /* empty: not given */
 };
 
 static struct str property(const struct amqp_message *message, struct str name)
@@ -104,6 +107,24 @@ static bool read_partition(struct buf *body, struct hub *hub, struct str id,
 }
 
 /* False: the verdict says why not. */
+static bool check_right(struct amqp_conn *conn, struct str token, struct verdict *verdict)
+{
+    const struct str any = {NULL, 0};
+    struct amqp_grant *grant = NULL;
+    enum hub_code code = amqp_grant_service(conn, any, &grant, &verdict->why);
+    if (code != HUB_OK && token.size > 0) {
+        code = amqp_grant_token(conn, token, &verdict->why);
+        if (code == HUB_OK) {
+            code = amqp_grant_service(conn, any, &grant, &verdict->why);
+        }
+    }
+    if (code != HUB_OK) {
+        say_no(verdict, 401, "amqp:unauthorized-access");
+    }
+    return code == HUB_OK;
+}
+
+/* False: the verdict says why not. */
 static bool read_entity(struct buf *body, struct hub *hub, const struct request *request,
                         struct verdict *verdict)
 {
@@ -166,11 +187,15 @@ static enum status answer(struct amqp_link *link, struct amqp_link *receiver,
         .type = property(message, STR("type")),
         .name = property(message, STR("name")),
         .partition = property(message, STR("partition")),
+        .token = property(message, STR("security_token")),
     };
     struct verdict verdict = {.status = 200, .why = {.text = ""}};
     buf_clear(&endpoint->body);
-    if (!read_entity(&endpoint->body, amqp_link_hub(link), &request, &verdict)) {
-        amqp_conn_note_refused(link->conn, (struct identity_key){0}, HUB_GENERIC_NOT_FOUND,
+    if (!check_right(link->conn, request.token, &verdict) ||
+        !read_entity(&endpoint->body, amqp_link_hub(link), &request, &verdict)) {
+        amqp_conn_note_refused(link->conn, (struct identity_key){0},
+                               verdict.status == 401 ? HUB_UNAUTHORIZED_ACCESS
+                                                     : HUB_GENERIC_NOT_FOUND,
                                verdict.why.text);
         amqp_append_null(&endpoint->body);
     }
@@ -231,7 +256,7 @@ const struct amqp_link_kind amqp_kind_management_requests = {
     .name = "management requests",
     .pattern = "$management",
     .direction = AMQP_FROM_PEER,
-    .right = AMQP_READ_EVENTS,
+    .right = AMQP_FREE,
     .credit = 100,
     .message_size_max = AMQP_REQUEST_SIZE_MAX,
     .max_message_shown = AMQP_REQUEST_SIZE_MAX,
@@ -242,14 +267,14 @@ const struct amqp_link_kind amqp_kind_management_answers = {
     .name = "management answers",
     .pattern = "$management",
     .direction = AMQP_TO_PEER,
-    .right = AMQP_READ_EVENTS,
+    .right = AMQP_FREE,
 };
 
 const struct amqp_link_kind amqp_kind_named_management_requests = {
     .name = "management requests",
     .pattern = "{}/$management",
     .direction = AMQP_FROM_PEER,
-    .right = AMQP_READ_EVENTS,
+    .right = AMQP_FREE,
     .credit = 100,
     .message_size_max = AMQP_REQUEST_SIZE_MAX,
     .max_message_shown = AMQP_REQUEST_SIZE_MAX,
@@ -261,6 +286,6 @@ const struct amqp_link_kind amqp_kind_named_management_answers = {
     .name = "management answers",
     .pattern = "{}/$management",
     .direction = AMQP_TO_PEER,
-    .right = AMQP_READ_EVENTS,
+    .right = AMQP_FREE,
     .attach = check_name,
 };

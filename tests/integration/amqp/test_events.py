@@ -130,6 +130,26 @@ def test_what_there_is_not_is_answered_404_or_400_and_explained(reader, journal,
     assert journal.row("refused")["why"]
 
 
+def test_a_token_may_come_in_the_request_as_the_java_sdk_has_it(dial, emulator):
+    resource = "sb://localhost/hub"
+    token = sas.token(emulator.policies["service"].primary_key, resource, "service")
+    answer = Management(dial().open()).read("com.microsoft:eventhub", security_token=token)
+    assert answer.properties["status-code"] == 200
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda emulator: "", lambda emulator: "nonsense", lambda emulator: packets.token_for("d1")],
+    ids=["none", "no token", "a device's"],
+)
+def test_without_a_policys_token_the_answer_is_401_and_explained(dial, emulator, d1, journal, witness, make):
+    management = Management(dial().open())
+    answer = management.read("com.microsoft:eventhub", security_token=make(emulator))
+    assert answer.properties["status-code"] == 401
+    assert answer.body is None
+    assert journal.row("refused")["why"]
+
+
 # ---- events ----
 
 
