@@ -151,6 +151,14 @@ final class Hub implements BeforeAllCallback, AfterAllCallback {
         return "HostName=" + HOST + ";SharedAccessKeyName=iothubowner;SharedAccessKey=" + key;
     }
 
+    /** What readers of events connect with: without TLS, as it is printed, or with it. */
+    String events(boolean plain) {
+        if (plain) {
+            return ready.get("eventHubsConnectionString").getAsString();
+        }
+        return service().replaceFirst("HostName=[^;]*", "Endpoint=sb://" + HOST + "/") + ";EntityPath=hub";
+    }
+
     RegistryClient registry() {
         return new RegistryClient(service());
     }

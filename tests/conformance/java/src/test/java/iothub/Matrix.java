@@ -17,22 +17,28 @@ final class Matrix {
     private Matrix() {}
 
     /** One row of a table: a client of an SDK over a transport. */
-    record Client(String role, String artifact, String transport) {
+    record Client(String role, String group, String artifact, String transport) {
+        private static final String IOT = "com.microsoft.azure.sdk.iot";
+
         static Client device(IotHubClientProtocol protocol) {
-            return new Client("device", "iot-device-client", nameOf(protocol));
+            return new Client("device", IOT, "iot-device-client", nameOf(protocol));
         }
 
         static Client module(IotHubClientProtocol protocol) {
-            return new Client("module", "iot-device-client", nameOf(protocol));
+            return new Client("module", IOT, "iot-device-client", nameOf(protocol));
         }
 
         /** The service clients that speak HTTPS. */
         static Client service() {
-            return new Client("service", "iot-service-client", "HTTPS");
+            return new Client("service", IOT, "iot-service-client", "HTTPS");
         }
 
         static Client service(IotHubServiceClientProtocol protocol) {
-            return new Client("service", "iot-service-client", nameOf(protocol));
+            return new Client("service", IOT, "iot-service-client", nameOf(protocol));
+        }
+
+        static Client reader(String transport) {
+            return new Client("reader", "com.azure", "azure-messaging-eventhubs", transport);
         }
 
         /** Runs the check, and writes whether it passed. */
@@ -65,7 +71,7 @@ final class Matrix {
         }
 
         private String version() throws IOException {
-            String path = "/META-INF/maven/com.microsoft.azure.sdk.iot/" + artifact + "/pom.properties";
+            String path = "/META-INF/maven/" + group + "/" + artifact + "/pom.properties";
             Properties properties = new Properties();
             try (InputStream in = Matrix.class.getResourceAsStream(path)) {
                 properties.load(in);
