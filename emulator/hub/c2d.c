@@ -180,7 +180,7 @@ static void note_enqueued(struct hub *hub, const struct storage_message *stored,
     hub_c2d_event(hub, HUB_EVENT_C2D_ENQUEUED, stored->key, &detail, stored->body);
 }
 
-/* Writes the message and tells the link; the other way round when nothing else waits for it. */
+/* Writes the message and tells the link; the other way round when the link has all others. */
 static enum status pass_on(struct hub *hub, struct storage_message *message,
                            const struct hub_message *content)
 {
@@ -189,7 +189,7 @@ static enum status pass_on(struct hub *hub, struct storage_message *message,
                               .content = hub_message_repeats(content) ? NULL : content};
     hub->fresh = &fresh;
     enum status status = STATUS_OK;
-    if (storage_messages_count(hub->storage, message->identity) > 0) {
+    if (!hub_c2d_has_all(hub, message->identity, link)) {
         status = hub_c2d_fresh_write(hub);
     }
     if (status == STATUS_OK) {
@@ -374,7 +374,7 @@ enum hub_code hub_c2d_receive(struct hub *hub, struct identity_key key, struct h
     struct storage_message *message = hub_c2d_fresh_for(hub, link);
     struct hub_delivery *delivery = NULL;
     enum status status = STATUS_OK;
-    if (message == NULL && storage_messages_count(hub->storage, id) > 0) {
+    if (message == NULL && !hub_c2d_has_all(hub, id, link)) {
         status = storage_message_next(hub->storage, id, hub_now_us(hub), arena, &message);
     }
     if (status == STATUS_OK && message != NULL) {

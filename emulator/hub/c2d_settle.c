@@ -45,6 +45,7 @@ enum status hub_c2d_note_out(struct hub *hub, const struct storage_message *mess
 static enum status take_out(struct hub *hub, const struct storage_message *message,
                             enum hub_outcome outcome)
 {
+    hub_c2d_forget_held(hub_link_find(hub, message->identity));
     const enum status status = storage_message_delete(hub->storage, message);
     return status == STATUS_OK ? hub_c2d_note_out(hub, message, outcome) : status;
 }
@@ -56,6 +57,7 @@ static enum status give_back(struct hub *hub, const struct storage_message *mess
     if (delivery_count >= hub->settings.c2d_deliveries_max) {
         return take_out(hub, message, HUB_OUTCOME_DELIVERY_COUNT_EXCEEDED);
     }
+    hub_c2d_forget_held(hub_link_find(hub, message->identity));
     const enum status status = storage_message_unlock(hub->storage, message, delivery_count);
     if (status != STATUS_OK) {
         return status;
@@ -252,6 +254,10 @@ void hub_c2d_due(struct hub *hub, int64_t due_us)
 
 void hub_c2d_undone(struct hub *hub)
 {
+    size_t at = 0;
+    for (struct hub_link *link = NULL; (link = map_next(&hub->links, &at)) != NULL;) {
+        hub_c2d_forget_held(link);
+    }
     /* Not at once: what failed, a full disk say, would fail again and again. */
     hub_c2d_due(hub, hub_now_us(hub) + CLOCK_SECOND);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The short way of a message whose device listens and has nothing else waiting. It is offered to
- * the device before it is written, and written once, as what it is by then; and what the device has
- * is remembered with its lock, so that it is settled without looking for it. Both are done within
- * the tick, or are no more than a hint: what counts is in storage.
+ * The short way of a message whose device listens and has all others that wait for it. It is
+ * offered to the device before it is written, and written once, as what it is by then; and what the
+ * device has is remembered with its lock, so that it is settled without looking for it. The first
+ * is over within the tick, the second may be forgotten at any time: what counts is in storage.
  */
 #include "base/alloc.h"
 #include "hub/hub_internal.h"
@@ -111,11 +111,18 @@ static void forget(struct hub_held *held)
 
 void hub_c2d_forget_held(struct hub_link *link)
 {
-    while (!list_empty(&link->held)) {
+    while (link != NULL && !list_empty(&link->held)) {
         struct hub_held *held = LIST_ENTRY(link->held.next, struct hub_held, of_link);
         forget(held);
         mem_free(held);
     }
+}
+
+/* What is remembered is locked in storage, so that equal numbers mean that all is. */
+bool hub_c2d_has_all(const struct hub *hub, int64_t identity, const struct hub_link *link)
+{
+    const size_t waiting = storage_messages_count(hub->storage, identity);
+    return waiting <= (link == NULL ? 0 : link->held_count);
 }
 
 static bool same_key(struct identity_key a, struct identity_key b)

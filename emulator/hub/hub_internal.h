@@ -228,7 +228,10 @@ enum status hub_c2d_fresh_write(struct hub *hub);
 /* The link received a message; it will be settled, or the link ends. */
 void hub_c2d_hold(struct hub_link *link, const struct storage_message *message,
                   const struct guid *token);
-void hub_c2d_forget_held(struct hub_link *link);
+/* Once one of what it has is not locked by it any more in another way than the next function's. */
+void hub_c2d_forget_held(struct hub_link *link); /* takes NULL */
+/* Nothing waits for a record besides what its link, if there is one, has. */
+bool hub_c2d_has_all(const struct hub *hub, int64_t identity, const struct hub_link *link);
 /* *ret_done is set when the message was remembered, still locked, and is out of the queue now. */
 enum status hub_c2d_take_out_held(struct hub *hub, struct identity_key key,
                                   const struct guid *token, enum hub_outcome outcome,

@@ -200,6 +200,66 @@ static void what_was_purged_cannot_be_settled(void **state)
     leave();
 }
 
+static void purge(void)
+{
+    size_t purged = 0;
+    assert_int_equal(hub_c2d_purge(fixture.hub, device_key("d1"), &purged, NULL), HUB_OK);
+    assert_int_equal(purged, 2);
+}
+
+static void abandon(void)
+{
+    eager.answer = LEAVE;
+    const struct hub_delivery delivery = {.lock_token = eager.token};
+    assert_int_equal(settle(&delivery, HUB_ABANDON), HUB_OK);
+}
+
+static void undo(void)
+{
+    hub_note_failure(fixture.hub, STATUS_IO, NULL);
+    assert_false(hubs_commit(fixture.hubs));
+}
+
+static void time_out(void)
+{
+    eager.answer = LEAVE;
+    fixture_advance(&fixture, 60);
+}
+
+/* Whatever becomes of what it had, nothing overtakes what waits. */
+static void what_a_client_lost_makes_no_message_overtake_another(void **state)
+{
+    (void)state;
+    static const struct {
+        void (*lose)(void);
+        bool held;
+        const char *got;
+    } cases[] = {
+        {purge, true, "c d e "},
+        {abandon, true, "b c d e "},
+        {undo, true, "c d e "},
+        {time_out, false, "a b c d e "},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        connect_held(KEEP, cases[i].held);
+        assert_true(hubs_commit(fixture.hubs));
+        send("a");
+        send("b");
+        eager.got[0] = '\0';
+        cases[i].lose();
+        eager.answer = LEAVE;
+        send("c");
+        send("d");
+        eager.answer = KEEP;
+        send("e");
+        assert_string_equal(eager.got, cases[i].got);
+        leave();
+        size_t purged = 0;
+        assert_int_equal(hub_c2d_purge(fixture.hub, device_key("d1"), &purged, NULL), HUB_OK);
+        assert_true(hubs_commit(fixture.hubs));
+    }
+}
+
 static void somebody_elses_token_settles_nothing(void **state)
 {
     (void)state;
@@ -359,6 +419,7 @@ int main(void)
         TEST(a_client_that_goes_with_it_leaves_it_in_the_queue),
         TEST(a_tick_that_is_undone_leaves_nothing_of_it),
         TEST(what_was_purged_cannot_be_settled),
+        TEST(what_a_client_lost_makes_no_message_overtake_another),
         TEST(somebody_elses_token_settles_nothing),
         TEST(a_lock_that_has_a_time_ends_with_it),
         TEST(more_than_is_remembered_is_settled_as_well),
