@@ -22,14 +22,18 @@
  * all connections, and its answers are in net's output before the commit.
  */
 
+void http_session_pend(struct http_session *session)
+{
+    if (list_empty(&session->pending_link)) {
+        list_append(&session->server->pending, &session->pending_link);
+    }
+}
+
 void http_session_run(struct http_session *session)
 {
-    struct http_server *server = session->server;
-    server->run_wanted = true;
-    if (list_empty(&session->pending_link)) {
-        list_append(&server->pending, &session->pending_link);
-    }
-    net_tick_again(server->net);
+    session->server->run_wanted = true;
+    http_session_pend(session);
+    net_tick_again(session->server->net);
 }
 
 /* ---- from libmicrohttpd to net ---- */
@@ -164,8 +168,8 @@ static bool session_busy(const struct http_session *session)
            (session->unanswered || (session->exchange != NULL && !session->exchange->suspended));
 }
 
-/* Leaves those in the list who are still busy; true when there are any. */
-static bool drain_pending(struct http_server *server)
+/* Leaves those in the list who are still busy. */
+static void drain_pending(struct http_server *server)
 {
     struct list mine;
     list_init(&mine);
@@ -181,11 +185,10 @@ static bool drain_pending(struct http_server *server)
             list_append(&server->pending, &session->pending_link);
         }
     }
-    return !list_empty(&server->pending);
 }
 
-/* libmicrohttpd may have been told that it can write on: it listens for edges, and the one that
- * followed our reading is not seen before it runs again. */
+/* libmicrohttpd may have been told that it can read or write on: it listens for edges, and one that
+ * came while it ran, or with our reading, is not seen before it runs again. */
 static bool edge_waits(const struct http_server *server)
 {
     struct pollfd descriptor = {.fd = server->epoll_fd, .events = POLLIN};
@@ -197,10 +200,9 @@ static bool run_once(struct http_server *server)
     MHD_UNSIGNED_LONG_LONG in_ms = 1;
     server->run_wanted = false;
     MHD_run(server->daemon);
-    const bool busy = drain_pending(server);
+    drain_pending(server);
     return server->run_wanted ||
-           (MHD_get_timeout(server->daemon, &in_ms) == MHD_YES && in_ms == 0) ||
-           (busy && edge_waits(server));
+           (MHD_get_timeout(server->daemon, &in_ms) == MHD_YES && in_ms == 0) || edge_waits(server);
 }
 
 static void alarm_set(struct http_server *server)

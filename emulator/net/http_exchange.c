@@ -60,6 +60,7 @@ void *exchange_begin(void *server, const char *uri, struct MHD_Connection *conne
         return NULL;
     }
     session->exchange = exchange;
+    http_session_pend(session); /* the next of several that came at once has no input of its own */
     return exchange;
 }
 

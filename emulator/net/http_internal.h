@@ -89,6 +89,9 @@ struct http_exchange {
 
 /* ---- http.c ---- */
 
+/* What libmicrohttpd has written for this session is to be fetched after it ran. */
+void http_session_pend(struct http_session *session);
+
 /* libmicrohttpd has something to do for this session: it will run when the tick ends. */
 void http_session_run(struct http_session *session);
 
