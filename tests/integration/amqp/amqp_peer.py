@@ -56,16 +56,21 @@ class Refused(Exception):
         super().__init__(f"{what}: {self.condition}: {self.description}")
 
 
-def context_for(emulator):
-    return ssl.create_default_context(cafile=emulator.ca_path)
+def context_for(emulator, certificate=None):
+    context = ssl.create_default_context(cafile=emulator.ca_path)
+    if certificate:
+        context.load_cert_chain(certificate)
+    return context
 
 
-def connect(emulator, tls=True, port=None):
-    """A socket to one of the two AMQP ports."""
+def connect(emulator, tls=True, port=None, certificate=None):
+    """A socket to one of the two AMQP ports; `certificate` is a file with a client's and its key."""
     port = port or emulator.ports["amqp" if tls else "amqpPlain"]
     tcp = socket.create_connection(("127.0.0.1", port), WAIT_S_MAX)
     tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return context_for(emulator).wrap_socket(tcp, server_hostname="localhost") if tls else tcp
+    if not tls:
+        return tcp
+    return context_for(emulator, certificate).wrap_socket(tcp, server_hostname="localhost")
 
 
 class Peer:
@@ -83,9 +88,10 @@ class Peer:
         password=None,
         hostname="localhost",
         idle_timeout_s=None,
+        certificate=None,
     ):
         self.emulator = emulator
-        self.socket = connect(emulator, tls)
+        self.socket = connect(emulator, tls, certificate=certificate)
         self.transport = Transport()
         self.connection = Connection()
         self.connection.container = f"peer-{next(numbers)}"
