@@ -5,7 +5,7 @@
 
 #include "hub/hub.h"
 
-enum { PORT_MAX = 65535, SETTING_MAX = 1000000000, HOUR_S = 3600 };
+enum { PORT_MAX = 65535, SETTING_MAX = 1000000000, HOUR_S = 3600, TWO_DAYS_S = 172800 };
 enum { MQTT_PORT = 8883, HTTPS_PORT = 443, HTTPS_ALT_PORT = 8443 };
 enum { AMQP_PORT = 5671, AMQP_PLAIN_PORT = 5672, CONTROL_PORT = 8880 };
 
@@ -132,12 +132,12 @@ static const struct setting {
     SETTING("events-retention-hours", events_retention_s, SETTING_INT64, 0, SETTING_MAX, HOUR_S),
     SETTING("event-readers-max", event_readers_max, SETTING_SIZE, 0, SETTING_MAX, 1),
     SETTING("c2d-on-first-subscribe", c2d_on_first_subscribe, SETTING_FLAG, 0, 1, 1),
-    SETTING("c2d-ttl-s", c2d_ttl_s, SETTING_INT64, 60, 48 * HOUR_S, 1),
+    SETTING("c2d-ttl-s", c2d_ttl_s, SETTING_INT64, 60, TWO_DAYS_S, 1),
     SETTING("c2d-lock-s", c2d_lock_s, SETTING_INT64, 5, 300, 1),
     SETTING("c2d-deliveries-max", c2d_deliveries_max, SETTING_SIZE, 1, 100, 1),
     SETTING("c2d-lock-end-counts", c2d_lock_end_counts, SETTING_FLAG, 0, 1, 1),
     SETTING("feedback-window-ms", feedback_window_ms, SETTING_INT64, 0, 60000, 1),
-    SETTING("feedback-ttl-s", feedback_ttl_s, SETTING_INT64, 60, 48 * HOUR_S, 1),
+    SETTING("feedback-ttl-s", feedback_ttl_s, SETTING_INT64, 60, TWO_DAYS_S, 1),
     SETTING("feedback-lock-s", feedback_lock_s, SETTING_INT64, 5, 300, 1),
     SETTING("feedback-deliveries-max", feedback_deliveries_max, SETTING_SIZE, 1, 100, 1),
 #undef SETTING

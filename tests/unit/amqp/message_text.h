@@ -14,7 +14,7 @@
 #include "base/str.h"
 
 /* The text of a message, until the next call; "" for no bytes. */
-const char *message_text(struct str message);
+const char *message_text(struct str bytes);
 
 /* A message from what is given, in memory that lasts until the next but one. */
 struct message_parts {

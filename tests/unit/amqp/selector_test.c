@@ -34,7 +34,7 @@ static void case_86_every_form_of_filter_is_read(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
-        struct hub_start start = {.at = 99};
+        struct hub_start start = {.value = 99};
         struct problem problem;
         if (amqp_selector_parse(str_from(good[i].text), &start, &problem) != STATUS_OK) {
             fail_msg("%s", problem.text);
@@ -77,11 +77,11 @@ static void what_is_wrong_with_a_filter_is_told_with_its_place(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-        struct hub_start start = {.at = 99};
+        struct hub_start start = {.value = 99};
         struct problem problem = {.text = ""};
         assert_int_equal(amqp_selector_parse(str_from(bad[i].text), &start, &problem),
                          STATUS_INVALID);
-        assert_int_equal(start.at, 99);
+        assert_int_equal(start.value, 99);
         if (problem.offset != bad[i].offset || strstr(problem.text, bad[i].word) == NULL) {
             fail_msg("%s: offset %zu: %s", bad[i].text, problem.offset, problem.text);
         }

@@ -130,12 +130,12 @@ static void the_text_of_a_key_signs_for_event_hubs_only(void **state)
         {"https://localhost/hub", HUB_UNAUTHORIZED_ACCESS},
     };
     const struct hub_policy *service = &hub_policies(fixture.hub)[1];
+    const struct str key = str_from(service->primary_key);
     char text_key[BASE64_SIZE(sizeof(service->primary_key))];
-    base64_encode(str_from(service->primary_key), text_key);
+    base64_encode(key, text_key);
     struct buf token = BUF_INIT(4096);
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        const struct str keys[] = {str_from(service->primary_key),
-                                   str_of(text_key, BASE64_SIZE(strlen(service->primary_key)))};
+        const struct str keys[] = {key, str_of(text_key, BASE64_SIZE(key.size))};
         for (size_t of_text = 0; of_text < ARRAY_SIZE(keys); of_text++) {
             const struct str text =
                 sign(&token, rows[i].resource, keys[of_text], "service", NOW_S + 60);
