@@ -187,6 +187,8 @@ static enum status pass_on(struct hub *hub, struct storage_message *message,
     struct hub_link *link = hub_link_find(hub, message->identity);
     struct hub_fresh fresh = {.message = message,
                               .content = hub_message_repeats(content) ? NULL : content};
+    /* hub_c2d_fresh_write() takes it out again on every way from here */
+    /* cppcheck-suppress autoVariables */
     hub->fresh = &fresh;
     enum status status = STATUS_OK;
     if (!hub_c2d_has_all(hub, message->identity, link)) {
