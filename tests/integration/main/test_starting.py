@@ -55,9 +55,18 @@ def test_the_ready_file_tells_everything(emulator_factory):
             socket.create_connection((host, port), 5).close()
 
 
+def announced(emulator):
+    """All that it prints; the ready file is there a little earlier."""
+    deadline = time.monotonic() + 20
+    while not (text := (emulator.folder / "announced.txt").read_text()).endswith("create_identities\n"):
+        assert time.monotonic() < deadline, text
+        time.sleep(0.01)
+    return text
+
+
 def test_what_it_prints_can_be_typed(emulator_factory):
     emulator = emulator_factory()
-    printed = (emulator.folder / "announced.txt").read_text()
+    printed = announced(emulator)
     assert emulator.service_connection_string in printed
     assert emulator.ca_path in printed
     lines = printed.split("next, in another terminal")[1].strip().splitlines()
@@ -73,7 +82,7 @@ def test_what_it_prints_can_be_typed(emulator_factory):
 
 def test_a_home_with_a_blank_and_a_quote_can_be_typed_too(tmp_path):
     emulator = Emulator(tmp_path / "a user's folder")
-    printed = (emulator.folder / "announced.txt").read_text()
+    printed = announced(emulator)
     lines = printed.split("next, in another terminal")[1].strip().splitlines()
     shown = subprocess.run(
         ["sh", "-c", lines[1] + "\nenv"], capture_output=True, text=True, env={"PATH": os.environ["PATH"]}
