@@ -28,7 +28,7 @@ def shared_access_signature(uri, key):
 
 def follow_the_redirect(emulator, key):
     user = quote(f"{POLICY}@sas.root.{emulator.hub_name}")
-    password = quote(shared_access_signature("localhost", key))
+    password = quote(shared_access_signature("localhost", key), safe="")  # a "/" would end the host
     source = uamqp.address.Source(f"amqps://{user}:{password}@localhost/messages/events/$management")
     client = uamqp.ReceiveClient(source, timeout=10000, prefetch=1)
     try:
