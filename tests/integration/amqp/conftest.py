@@ -13,29 +13,7 @@ import pytest  # noqa: E402
 
 from amqp_bytes import RawClient  # noqa: E402
 from amqp_peer import Peer  # noqa: E402
-from hub_view import Journal, Log, register  # noqa: E402
-
-
-@pytest.fixture
-def d1(owner):
-    """The device most tests are about: registered, with packets.KEY."""
-    return register(owner, "d1")
-
-
-@pytest.fixture
-def devices(owner):
-    """Registers more devices or modules: devices("d2"), devices("d1", "m1")."""
-    return lambda *ids, **fields: register(owner, *ids, **fields)
-
-
-@pytest.fixture
-def journal(emulator):
-    return Journal(emulator)
-
-
-@pytest.fixture
-def log(emulator):
-    return Log(emulator)
+from hub_view import d1, devices, journal, log  # noqa: E402, F401
 
 
 @pytest.fixture

@@ -3,30 +3,8 @@
 
 import pytest
 
-from hub_view import Journal, Log, register
+from hub_view import d1, devices, journal, log, register  # noqa: F401
 from mqtt_client import MqttClient
-
-
-@pytest.fixture
-def d1(owner):
-    """The device most tests are about: registered, with packets.KEY."""
-    return register(owner, "d1")
-
-
-@pytest.fixture
-def devices(owner):
-    """Registers more devices or modules: devices("d2"), devices("d1", "m1")."""
-    return lambda *ids, **fields: register(owner, *ids, **fields)
-
-
-@pytest.fixture
-def journal(emulator):
-    return Journal(emulator)
-
-
-@pytest.fixture
-def log(emulator):
-    return Log(emulator)
 
 
 @pytest.fixture

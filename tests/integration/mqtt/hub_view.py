@@ -3,6 +3,8 @@
 
 import time
 
+import pytest
+
 import packets
 from mqtt_client import WAIT_S_MAX
 
@@ -69,3 +71,28 @@ class Log:
             time.sleep(0.01)
         assert len(found) == 1, found
         return found[0]
+
+
+# ---- fixtures: the conftest.py of a folder imports those its tests ask for ----
+
+
+@pytest.fixture
+def d1(owner):
+    """The device most tests are about: registered, with packets.KEY."""
+    return register(owner, "d1")
+
+
+@pytest.fixture
+def devices(owner):
+    """Registers more devices or modules: devices("d2"), devices("d1", "m1")."""
+    return lambda *ids, **fields: register(owner, *ids, **fields)
+
+
+@pytest.fixture
+def journal(emulator):
+    return Journal(emulator)
+
+
+@pytest.fixture
+def log(emulator):
+    return Log(emulator)
