@@ -10,6 +10,31 @@ function(hub_library name)
     target_link_libraries(${name} PUBLIC ${arg_USES} PRIVATE project_warnings)
 endfunction()
 
+# hub_client_library(NAME PUBLIC iothub-x [USES lib...] [SHARES lib...]): a client library, twice of the
+# same objects: NAME is static, for unit tests and our own command line; the shared library of the
+# PUBLIC name shows nothing but what its header, clients/include/iothub/x.h, marks IOTHUB_API. SHARES
+# are libraries whose types stand in that header.
+function(hub_client_library name)
+    cmake_parse_arguments(arg "" "PUBLIC" "USES;SHARES" ${ARGN})
+    hub_library(${name} USES client_headers ${arg_USES} ${arg_SHARES})
+    hub_goes_into_shared(${name})
+    add_library(${arg_PUBLIC} SHARED $<TARGET_OBJECTS:${name}>)
+    set_target_properties(${arg_PUBLIC} PROPERTIES SOVERSION 0
+        VERSION ${PROJECT_VERSION} LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib)
+    target_link_libraries(${arg_PUBLIC} PUBLIC client_headers ${arg_SHARES}
+        PRIVATE ${arg_USES})
+    if(CMAKE_C_COMPILER_ID STREQUAL "GNU") # clang leaves its sanitizers' symbols to the program
+        target_link_options(${arg_PUBLIC} PRIVATE -Wl,--no-undefined)
+    endif()
+    set_property(GLOBAL APPEND PROPERTY HUB_CLIENT_LIBRARIES ${arg_PUBLIC})
+endfunction()
+
+# A static library whose objects are fit for a shared one, and invisible in it.
+function(hub_goes_into_shared name)
+    set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON
+        C_VISIBILITY_PRESET hidden)
+endfunction()
+
 # hub_program(NAME SOURCES file... [USES lib...])
 function(hub_program name)
     cmake_parse_arguments(arg "" "" "USES;SOURCES" ${ARGN})
