@@ -5,7 +5,6 @@
 
 #include "base/json.h"
 #include "main/app.h"
-#include "main/files.h"
 
 enum {
     TEXT_MAX = 1 << 20,
@@ -94,11 +93,8 @@ static void append_member(struct buf *out, const char *name, struct str value)
     buf_append_str(out, STR(",\n"));
 }
 
-enum status app_write_ready_file(const struct app *app, struct problem *problem)
+enum status app_write_ready_file(struct app *app, struct problem *problem)
 {
-    if (app->options.ready_file == NULL) {
-        return STATUS_OK;
-    }
     CLEANUP(buf_finish) struct buf text = BUF_INIT(TEXT_MAX);
     CLEANUP(buf_finish) struct buf service = BUF_INIT(TEXT_MAX);
     CLEANUP(buf_finish) struct buf event_hubs = BUF_INIT(TEXT_MAX);
@@ -124,7 +120,7 @@ enum status app_write_ready_file(const struct app *app, struct problem *problem)
     if (buf_status(&text) != STATUS_OK) {
         return buf_status(&text);
     }
-    return file_write(app->options.ready_file, buf_str(&text), 0600, problem);
+    return ready_file_write(&app->ready_file, buf_str(&text), 0600, problem);
 }
 
 static void print_ports(const struct app *app)
@@ -168,6 +164,18 @@ static void print_trust(const struct app *app)
     (void)printf("\ncertificate authority\n  %s\n", net_tls_ca_path(app->tls));
 }
 
+static void print_ready_file(const struct app *app)
+{
+    const struct ready_file *file = &app->ready_file;
+    (void)printf("\nready file, by which programs find this emulator\n  ");
+    if (file->other_holds) {
+        (void)printf("none: %s is that of another running emulator (pid %ld)\n", file->path,
+                     file->holder);
+    } else {
+        (void)printf("%s\n", file->path);
+    }
+}
+
 /* One word for a shell, whatever is in it. */
 static void append_assignment(struct buf *out, const char *name, struct str value)
 {
@@ -206,6 +214,7 @@ void app_print_banner(const struct app *app)
     print_ports(app);
     print_strings(app, buf_str(&service));
     print_trust(app);
+    print_ready_file(app);
     print_next(app, buf_str(&service));
     (void)fflush(stdout);
 }

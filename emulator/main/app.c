@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "main/files.h"
 #include "main/keys.h"
 
@@ -38,6 +39,35 @@ static enum status find_home(struct app *app, struct problem *problem)
 static void path_in_home(const struct app *app, const char *name, char path[PATH_SIZE])
 {
     (void)snprintf(path, PATH_SIZE, "%s/%s", app->home, name);
+}
+
+/* ---- the ready file ---- */
+
+/*
+ * Two emulators at once: the first keeps its file. As with ports, a file that was asked for and
+ * cannot be had is a failure, the usual one is done without.
+ */
+static enum status claim_ready_file(struct app *app, struct problem *problem)
+{
+    char path[PATH_SIZE];
+    path_in_home(app, "ready.json", path);
+    const char *asked = app->options.ready_file;
+    struct ready_file *file = &app->ready_file;
+    const enum status status = ready_file_claim(file, asked != NULL ? asked : path, problem);
+    if (status != STATUS_OK || !file->other_holds) {
+        return status;
+    }
+    if (asked != NULL) {
+        problem_set(problem, PROBLEM_NO_OFFSET,
+                    "--ready-file %s is that of a running emulator (pid %ld); name another", asked,
+                    file->holder);
+        return STATUS_UNAVAILABLE;
+    }
+    LOG_WARN("main",
+             "carrying on without a ready file: %s is that of another running emulator (pid %ld), "
+             "which is the one that programs find; for one of this one's own: --ready-file FILE",
+             file->path, file->holder);
+    return STATUS_OK;
 }
 
 /* ---- keys and seed ---- */
@@ -247,10 +277,13 @@ static enum status make_tls(struct app *app, struct problem *problem)
 
 enum status app_init(struct app *app, const struct options *options, struct problem *problem)
 {
-    *app = (struct app){.options = *options};
+    *app = (struct app){.options = *options, .ready_file = READY_FILE_INIT};
     enum status status = make_random(app);
     if (status == STATUS_OK) {
         status = find_home(app, problem);
+    }
+    if (status == STATUS_OK) {
+        status = claim_ready_file(app, problem);
     }
     if (status == STATUS_OK) {
         status = load_keys(app, problem);
@@ -272,6 +305,7 @@ enum status app_init(struct app *app, const struct options *options, struct prob
 
 void app_finish(struct app *app)
 {
+    ready_file_remove(&app->ready_file); /* who looks from now on is not sent here any more */
     /* Connections first, while their sessions can still tell the hub; what that changes is
      * committed. */
     control_destroy(app->control);

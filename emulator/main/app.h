@@ -8,6 +8,7 @@
 #include "https/endpoint.h"
 #include "hub/hub.h"
 #include "main/options.h"
+#include "main/ready_file.h"
 #include "mqtt/endpoint.h"
 #include "net/tls.h"
 
@@ -24,6 +25,7 @@ enum app_listener {
 struct app {
     struct options options;
     char home[4096];
+    struct ready_file ready_file;
     struct random random;
     struct hub_policy policies[HUB_POLICY_COUNT];
     struct storage *storage;
@@ -51,7 +53,7 @@ MUST_CHECK enum status app_listen(struct app *app, struct problem *problem);
 /* ---- announce.c ---- */
 /* The service's connection string of policy iothubowner, with a port where clients need one. */
 void app_append_service_string(struct buf *out, const struct app *app);
-MUST_CHECK enum status app_write_ready_file(const struct app *app, struct problem *problem);
+MUST_CHECK enum status app_write_ready_file(struct app *app, struct problem *problem);
 void app_print_banner(const struct app *app);
 
 #endif

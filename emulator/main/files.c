@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -64,24 +65,71 @@ static bool write_all(int fd, struct str bytes)
     return fsync(fd) == 0;
 }
 
-enum status file_write(const char *path, struct str bytes, unsigned mode, struct problem *problem)
+static enum status write_beside(int fd, const char *beside, const char *path, struct str bytes,
+                                struct problem *problem)
 {
-    char beside[PATH_SIZE];
-    const int size = snprintf(beside, sizeof(beside), "%s.%ld.new", path, (long)getpid());
-    if (size < 0 || (size_t)size >= sizeof(beside)) {
-        problem_set(problem, PROBLEM_NO_OFFSET, "the path %s is too long", path);
-        return STATUS_LIMIT;
-    }
-    CLEANUP(close_fd) const int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
-    if (fd < 0) {
-        return failed("make", beside, problem);
-    }
     if (!write_all(fd, bytes) || rename(beside, path) != 0) {
         const enum status status = failed("write", path, problem);
         (void)unlink(beside);
         return status;
     }
     return STATUS_OK;
+}
+
+static enum status open_beside(const char *path, unsigned mode, char beside[PATH_SIZE], int *ret_fd,
+                               struct problem *problem)
+{
+    const int size = snprintf(beside, PATH_SIZE, "%s.%ld.new", path, (long)getpid());
+    if (size < 0 || size >= PATH_SIZE) {
+        problem_set(problem, PROBLEM_NO_OFFSET, "the path %s is too long", path);
+        return STATUS_LIMIT;
+    }
+    const int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+    if (fd < 0) {
+        return failed("make", beside, problem);
+    }
+    *ret_fd = fd;
+    return STATUS_OK;
+}
+
+enum status file_write(const char *path, struct str bytes, unsigned mode, struct problem *problem)
+{
+    char beside[PATH_SIZE];
+    CLEANUP(close_fd) int fd = -1;
+    const enum status status = open_beside(path, mode, beside, &fd, problem);
+    return status == STATUS_OK ? write_beside(fd, beside, path, bytes, problem) : status;
+}
+
+/* The lock comes before the name, so that nobody meets the file without it. */
+enum status file_write_locked(const char *path, struct str bytes, unsigned mode, int *ret_fd,
+                              struct problem *problem)
+{
+    char beside[PATH_SIZE];
+    CLEANUP(close_fd) int fd = -1;
+    enum status status = open_beside(path, mode, beside, &fd, problem);
+    if (status == STATUS_OK && (fchmod(fd, mode) != 0 || flock(fd, LOCK_EX | LOCK_NB) != 0)) {
+        status = failed("lock", beside, problem);
+        (void)unlink(beside);
+    }
+    if (status == STATUS_OK) {
+        status = write_beside(fd, beside, path, bytes, problem);
+    }
+    if (status == STATUS_OK) {
+        *ret_fd = fd;
+        fd = -1;
+    }
+    return status;
+}
+
+bool file_locked(const char *path)
+{
+    CLEANUP(close_fd) const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
+
+enum status file_remove(const char *path, struct problem *problem)
+{
+    return unlink(path) == 0 || errno == ENOENT ? STATUS_OK : failed("remove", path, problem);
 }
 
 enum status folder_make(const char *path, struct problem *problem)

@@ -40,7 +40,7 @@ struct options {
     unsigned partitions; /* of the events; 0: as the data was made with */
     struct str consumer_groups[OPTIONS_NAMES_MAX];
     size_t consumer_group_count;
-    const char *ready_file;
+    const char *ready_file; /* NULL: in the installation's folder */
     enum log_level log_level;
     struct hub_settings settings;
     bool random_seed_given;

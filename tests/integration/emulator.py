@@ -42,7 +42,7 @@ class Emulator:
         if not self.fixed_ports:
             for name in ("mqtt", "https", "https-alt", "amqp", "amqp-plain", "control"):
                 command += [f"--{name}-port", "0"]
-        command += ["--ready-file", str(self.ready_path)]
+        command += self.ready_options()
         with open(self.log_path, "ab") as log, open(self.folder / "announced.txt", "ab") as said:
             self.process = subprocess.Popen(command, stdout=said, stderr=log)
         ready = self.wait_until_ready()
@@ -53,6 +53,9 @@ class Emulator:
         self.service_connection_string = ready["serviceConnectionString"]
         self.policies = {policy["name"]: Policy(policy) for policy in ready["policies"]}
         self.host = "localhost"  # what connection strings say, and what tokens are signed for
+
+    def ready_options(self):
+        return ["--ready-file", str(self.ready_path)]
 
     def wait_until_ready(self):
         deadline = time.monotonic() + START_S_MAX

@@ -29,6 +29,26 @@ def run(*arguments, **how):
     return subprocess.run([BINARY, *arguments], capture_output=True, text=True, timeout=60, **how)
 
 
+class FoundByHome(Emulator):
+    """An emulator that is told no ready file: it writes the one in its home."""
+
+    def start(self):
+        home = self.folder / "home"
+        self.ready_path = home / "ready.json"
+        super().start()
+
+    def ready_options(self):
+        return []
+
+
+@pytest.fixture
+def usual_ready_file(tmp_path):
+    emulator = FoundByHome(tmp_path / "usual")
+    yield emulator, emulator.ready_path
+    if emulator.process.poll() is None:
+        emulator.stop()
+
+
 def quiet(tmp_path):
     """Options for a start that stands in nobody's way."""
     ports = []
@@ -53,6 +73,65 @@ def test_the_ready_file_tells_everything(emulator_factory):
     for port in ready["ports"].values():
         for host in ("127.0.0.1", "::1"):
             socket.create_connection((host, port), 5).close()
+
+
+def test_the_usual_place_of_the_ready_file_is_the_home(usual_ready_file):
+    emulator, ready = usual_ready_file
+    assert json.loads(ready.read_text())["pid"] == emulator.process.pid
+    assert stat.S_IMODE(ready.stat().st_mode) == 0o600, "it holds keys"
+    assert str(ready) in announced(emulator)
+    emulator.stop()
+    assert not ready.exists()
+
+
+def test_a_second_emulator_leaves_the_first_ones_ready_file_alone(usual_ready_file):
+    first, ready = usual_ready_file
+    second = subprocess.Popen(
+        [BINARY, *quiet(first.folder)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    lines = [second.stdout.readline()]
+    while not lines[-1].endswith("create_identities\n"):
+        assert lines[-1], "it ended: " + second.stderr.read()
+        lines.append(second.stdout.readline())
+    said = f"{ready} is that of another running emulator (pid {first.process.pid})"
+    assert said in "".join(lines)
+    second.terminate()
+    assert said in second.communicate(timeout=20)[1]
+    assert second.returncode == 0
+    assert json.loads(ready.read_text())["pid"] == first.process.pid
+
+
+def test_a_ready_file_that_was_asked_for_is_not_taken_from_a_running_emulator(tmp_path, emulator_factory):
+    first = emulator_factory()
+    before = first.ready_path.read_text()
+    ended = run(*quiet(tmp_path), "--ready-file", str(first.ready_path))
+    assert ended.returncode == 1
+    assert f"pid {first.process.pid}" in ended.stderr and "--ready-file" in ended.stderr
+    assert first.ready_path.read_text() == before
+
+
+def test_what_a_killed_emulator_left_is_gone_until_the_next_is_up(emulator_factory, tmp_path):
+    emulator = emulator_factory()
+    emulator.kill()
+    left = emulator.ready_path
+    assert left.exists()
+    # One that does not come up removes it, one that does writes its own.
+    taken = socket.create_server(("127.0.0.1", 0))
+    options = quiet(tmp_path)
+    options[options.index("--mqtt-port") + 1] = str(taken.getsockname()[1])
+    assert run(*options, "--ready-file", str(left)).returncode == 1
+    taken.close()
+    assert not left.exists()
+    emulator.start()
+    assert json.loads(left.read_text())["pid"] == emulator.process.pid
+
+
+def test_only_its_own_ready_file_is_removed(emulator_factory):
+    emulator = emulator_factory()
+    emulator.ready_path.unlink()
+    emulator.ready_path.write_text("somebody else's")
+    emulator.stop()
+    assert emulator.ready_path.read_text() == "somebody else's"
 
 
 def announced(emulator):
