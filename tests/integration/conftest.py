@@ -6,10 +6,20 @@ EMULATOR_BIN names the program (default build/dev/bin/iothub-emulator). A test t
 options, a restart or a kill starts its own with the `emulator_factory` fixture.
 """
 
+import os
+from pathlib import Path
+
 import pytest
 
 import rest
 from emulator import Emulator
+
+
+def pytest_sessionstart():
+    if "PROGRAM_RUNS" in os.environ:  # see programs.remember()
+        notes = Path(os.environ["PROGRAM_RUNS"])
+        notes.parent.mkdir(parents=True, exist_ok=True)
+        notes.write_text("")
 
 
 @pytest.fixture(scope="session")

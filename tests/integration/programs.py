@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Starting the client programs, reading what they print, and a wire that can be cut."""
 
+import json
 import os
 import select
 import signal
@@ -14,14 +15,32 @@ FOLDER = Path(os.environ.get("EMULATOR_BIN", "build/dev/bin/iothub-emulator")).r
 WAIT_S_MAX = 40
 
 
+def kept_environment():
+    """What a program gets of the test's own environment: what it cannot run without."""
+    kept = ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS")
+    return {name: os.environ[name] for name in kept if name in os.environ}
+
+
+def remember(name, *arguments, code):
+    """Notes what was run, and how it ended, for the test that asks whether all of it was."""
+    notes = os.environ.get("PROGRAM_RUNS")
+    if notes is None:
+        return
+    run = {
+        "test": os.environ.get("PYTEST_CURRENT_TEST", "").split(" ")[0],
+        "program": name,
+        "arguments": list(map(str, arguments)),
+        "code": code,
+    }
+    with open(notes, "a") as file:
+        file.write(json.dumps(run) + "\n")
+
+
 class Program:
     """A running client program. It trusts the emulator's CA and nothing of the test's environment."""
 
     def __init__(self, name, *arguments, ca=None, **environment):
-        environment = {"PATH": os.environ["PATH"], **environment}
-        for kept in ("ASAN_OPTIONS", "UBSAN_OPTIONS"):
-            if kept in os.environ:
-                environment[kept] = os.environ[kept]
+        environment = {**kept_environment(), **environment}
         if ca is not None:
             environment["IOTHUB_CA_FILE"] = str(ca)
         self.process = subprocess.Popen(
@@ -31,6 +50,8 @@ class Program:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
+        self.name = name
+        self.arguments = arguments
         self.output = b""
         self.read_to = 0
 
@@ -40,7 +61,7 @@ class Program:
     def __exit__(self, *_):
         if self.process.poll() is None:
             self.process.kill()
-        self.process.wait()
+        self.ended(self.process.wait())
         for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
             stream.close()
 
@@ -74,16 +95,22 @@ class Program:
         self.process.send_signal(signal.SIGINT)
         return self.process.wait(WAIT_S_MAX)
 
-    def finish(self):
-        """Waits for its end: exit code, all that it printed, and its complaints."""
-        output, complaints = self.process.communicate(timeout=120)
+    def finish(self, typed=None):
+        """Waits for its end, after giving it `typed` to read: exit code, all that it printed, and
+        its complaints."""
+        output, complaints = self.process.communicate(typed and typed.encode(), timeout=120)
         return self.process.returncode, (self.output + output).decode(), complaints.decode()
 
+    def ended(self, code):
+        if self.name is not None:
+            remember(self.name, *self.arguments, code=code)
+        self.name = None  # once
 
-def run(name, *arguments, **keywords):
+
+def run(name, *arguments, typed=None, **keywords):
     """Runs a program to its end: exit code, output, complaints."""
     with Program(name, *arguments, **keywords) as program:
-        return program.finish()
+        return program.finish(typed)
 
 
 class Wire:

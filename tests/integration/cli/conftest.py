@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: MIT
+"""The command line, run as a user runs it: `iothub` with pipes, `terminal` at a terminal."""
+
+import json
+
+import pytest
+
+import programs
+from terminal import Terminal
+
+
+class Result:
+    """What a command said: `out` is data, `err` reasons; it ended with `code`."""
+
+    def __init__(self, code, out, err):
+        self.code = code
+        self.out = out
+        self.err = err
+
+    def __repr__(self):
+        return f"code {self.code}\n--- stdout\n{self.out}--- stderr\n{self.err}---"
+
+    @property
+    def json(self):
+        assert self.code == 0, self
+        return json.loads(self.out)
+
+    @property
+    def lines(self):
+        assert self.code == 0, self
+        return self.out.splitlines()
+
+
+class Iothub:
+    """
+    iothub("device", "show", "dev1").json: runs the program to its end. It finds the emulator by its
+    ready file; environment variables are given as keywords, what it reads as `typed`.
+    """
+
+    def __init__(self, emulator, home):
+        self.environment = {
+            "HOME": str(home),
+            "LANG": "C.UTF-8",
+            "IOTHUB_READY_FILE": str(emulator.ready_path),
+        }
+        self.started = []
+
+    def __call__(self, *arguments, typed=None, **environment):
+        environment = {**self.environment, **environment}
+        return Result(*programs.run("iothub", *arguments, typed=typed, **environment))
+
+    def start(self, *arguments, **environment):
+        """Starts one that runs on: a programs.Program, ended with the test."""
+        environment = {**self.environment, **environment}
+        self.started.append(programs.Program("iothub", *arguments, **environment))
+        return self.started[-1]
+
+
+@pytest.fixture
+def iothub(emulator, tmp_path):
+    command = Iothub(emulator, tmp_path)
+    yield command
+    for program in command.started:
+        program.__exit__()
+
+
+@pytest.fixture
+def terminal(iothub):
+    """Opens terminals: terminal(columns=60). Commands typed there find the emulator too."""
+    opened = []
+
+    def open_terminal(**size):
+        opened.append(Terminal(iothub.environment, **size))
+        return opened[-1]
+
+    yield open_terminal
+    for one in opened:
+        one.__exit__()
