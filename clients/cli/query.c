@@ -2,10 +2,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <iothub/service.h>
+
 #include "base/json.h"
 #include "base/url.h"
 #include "clients/cli/cli.h"
-#include "clients/service/service_client.h"
 
 enum { REQUEST_MAX = 1 << 20, ANSWER_MAX = 4 << 20, PAGE_SIZE = 100 };
 
@@ -43,11 +44,15 @@ static int ask(const char *query)
             CLI_MISUSED,
             "the hub's connection string is missing: put it into " CLI_CONNECTION_VARIABLE);
     }
-    struct service_error error;
-    struct service_client *client CLEANUP(service_client_destroyp) = NULL;
+    struct iothub_error error;
+    struct iothub_service *service = NULL;
     bool printed = true;
-    if (service_client_create(connection_string, &client, &error) != SERVICE_OK ||
-        service_query(client, query, PAGE_SIZE, print_row, &printed, &error) != SERVICE_OK) {
+    enum iothub_result result = iothub_service_create(connection_string, NULL, &service, &error);
+    if (result == IOTHUB_OK) {
+        result = iothub_service_query(service, query, PAGE_SIZE, print_row, &printed, &error);
+    }
+    iothub_service_destroy(service);
+    if (result != IOTHUB_OK) {
         return cli_fail(CLI_FAILED, "%s", error.text);
     }
     return printed ? CLI_DONE : cli_fail(CLI_FAILED, "the answer could not be written");

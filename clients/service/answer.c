@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-#include "clients/service/service_client_internal.h"
+#include "clients/service/service_internal.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 
 enum { SNIPPET_SIZE_MAX = 200 }; /* of a body that is not the service's own */
 
-static void set_code(struct service_error *error, struct str code)
+static_assert(IOTHUB_TEXT_SIZE == PROBLEM_TEXT_SIZE, "a problem's words fit an error's text");
+
+static void set_code(struct iothub_error *error, struct str code)
 {
-    const size_t size = code.size < SERVICE_CODE_SIZE ? code.size : SERVICE_CODE_SIZE - 1;
+    const size_t size = code.size < IOTHUB_CODE_SIZE ? code.size : IOTHUB_CODE_SIZE - 1;
     memcpy(error->code, size > 0 ? code.data : "", size);
     error->code[size] = '\0';
 }
@@ -16,7 +19,7 @@ static void set_code(struct service_error *error, struct str code)
 /* Messages come in two forms (service API reference, 2.14). The code stays what the header said. */
 
 /* {"errorCode": 404103, "message": "..."}, as text */
-static bool read_json_message(struct str message, struct service_error *error,
+static bool read_json_message(struct str message, struct iothub_error *error,
                               struct problem *ret_words)
 {
     cJSON *inner CLEANUP(json_destroyp) = NULL;
@@ -34,7 +37,7 @@ static bool read_json_message(struct str message, struct service_error *error,
 }
 
 /* "ErrorCode:DeviceNotFound;dev1" */
-static void read_plain_message(struct str message, struct service_error *error,
+static void read_plain_message(struct str message, struct iothub_error *error,
                                struct problem *ret_words)
 {
     const struct str prefix = STR("ErrorCode:");
@@ -48,7 +51,7 @@ static void read_plain_message(struct str message, struct service_error *error,
     problem_set(ret_words, PROBLEM_NO_OFFSET, "%.*s", STR_ARG(words));
 }
 
-static void read_body(struct str body, struct service_error *error, struct problem *ret_words)
+static void read_body(struct str body, struct iothub_error *error, struct problem *ret_words)
 {
     cJSON *tree CLEANUP(json_destroyp) = NULL;
     struct str message = STR_EMPTY;
@@ -60,31 +63,55 @@ static void read_body(struct str body, struct service_error *error, struct probl
     }
 }
 
-void service_error_from_answer(struct service_error *error, long http_status,
-                               struct str code_header, struct str body)
+/* What only needs time is no refusal (service API reference, 2.15). */
+static bool is_busy(long http_status)
+{
+    return http_status == 429 || http_status == 503;
+}
+
+enum iothub_result service_refused(struct iothub_error *error, long http_status,
+                                   struct str code_header, struct str body)
 {
     struct problem words = {.offset = PROBLEM_NO_OFFSET};
     struct problem whole = {.offset = PROBLEM_NO_OFFSET};
-    *error = (struct service_error){.http_status = http_status};
-    set_code(error, code_header);
-    read_body(body, error, &words);
+    struct iothub_error filled = {
+        .result = is_busy(http_status) ? IOTHUB_UNAVAILABLE : IOTHUB_REFUSED,
+        .http_status = http_status,
+    };
+    set_code(&filled, code_header);
+    read_body(body, &filled, &words);
     problem_set(&whole, PROBLEM_NO_OFFSET, "the hub answered %ld%s%s%s%s", http_status,
-                error->code[0] == '\0' ? "" : " ", error->code, words.text[0] == '\0' ? "" : ": ",
+                filled.code[0] == '\0' ? "" : " ", filled.code, words.text[0] == '\0' ? "" : ": ",
                 words.text);
-    memcpy(error->text, whole.text, sizeof(error->text));
+    memcpy(filled.text, whole.text, sizeof(filled.text));
+    if (error != NULL) {
+        *error = filled;
+    }
+    return filled.result;
 }
 
-enum service_result service_failed(struct service_error *error, const char *format, ...)
+enum iothub_result service_failed(struct iothub_error *error, enum iothub_result result,
+                                  const char *format, ...)
 {
-    *error = (struct service_error){.http_status = 0};
+    if (error == NULL) {
+        return result;
+    }
+    *error = (struct iothub_error){.result = result};
     va_list args;
     va_start(args, format);
     (void)vsnprintf(error->text, sizeof(error->text), format, args);
     va_end(args);
-    return SERVICE_FAILED;
+    return result;
 }
 
-enum service_result service_failed_with(struct service_error *error, enum status status)
+enum iothub_result service_no_memory(struct iothub_error *error)
 {
-    return service_failed(error, "%s", status_text(status));
+    return service_failed(error, IOTHUB_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY));
+}
+
+enum iothub_result service_not_built(struct iothub_error *error, enum status status)
+{
+    return status == STATUS_NO_MEMORY
+               ? service_no_memory(error)
+               : service_failed(error, IOTHUB_INVALID, "the request is too large");
 }

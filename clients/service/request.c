@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "clients/service/service_client_internal.h"
+#include "clients/service/service_internal.h"
 
 #include <openssl/x509_vfy.h>
 
@@ -19,7 +19,7 @@ void service_request_finish(struct service_request *request)
 void service_answer_init(struct service_answer *answer)
 {
     buf_init(&answer->body, SERVICE_ANSWER_SIZE_MAX);
-    buf_init(&answer->continuation, SERVICE_TOKEN_SIZE_MAX);
+    buf_init(&answer->continuation, SERVICE_LINE_SIZE_MAX);
 }
 
 void service_answer_finish(struct service_answer *answer)
@@ -33,9 +33,9 @@ void service_answer_finish(struct service_answer *answer)
 static CURLcode tls_is_set_up(CURL *curl, void *tls, void *ctx)
 {
     (void)curl;
-    struct service_client *client = ctx;
-    return endpoint_trust(tls, &client->problem) == STATUS_OK ? CURLE_OK
-                                                              : CURLE_ABORTED_BY_CALLBACK;
+    struct iothub_service *service = ctx;
+    service->trust_failed = endpoint_trust(tls, &service->problem);
+    return service->trust_failed == STATUS_OK ? CURLE_OK : CURLE_ABORTED_BY_CALLBACK;
 }
 
 static size_t body_arrived(char *data, size_t size, size_t count, void *ctx)
@@ -45,26 +45,40 @@ static size_t body_arrived(char *data, size_t size, size_t count, void *ctx)
     return buf_status(body) == STATUS_OK ? size * count : 0;
 }
 
-bool service_request_open(struct service_client *client)
+static CURLcode set_user_agent(CURL *curl, const char *user_agent)
+{
+    struct buf text CLEANUP(buf_finish) = BUF_INIT(SERVICE_LINE_SIZE_MAX);
+    if (user_agent != NULL) {
+        buf_append_format(&text, "%s ", user_agent);
+    }
+    buf_append_str(&text, STR(SERVICE_USER_AGENT));
+    return buf_status(&text) == STATUS_OK ? curl_easy_setopt(curl, CURLOPT_USERAGENT, text.data)
+                                          : CURLE_OUT_OF_MEMORY;
+}
+
+enum status service_request_open(struct iothub_service *service, const char *user_agent)
 {
     CURL *curl = curl_easy_init();
-    client->curl = curl;
+    service->curl = curl;
     if (curl == NULL) {
-        return false;
+        return STATUS_NO_MEMORY;
     }
     /* Whom to believe is decided in tls_is_set_up(), as the device client decides it; libcurl's own
      * file of roots is taken away, since a slim machine lacks it and libcurl would fail. */
     CURLcode code = curl_easy_setopt(curl, CURLOPT_CAINFO, NULL);
     code = code ? code : curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
     code = code ? code : curl_easy_setopt(curl, CURLOPT_SSL_CTX_FUNCTION, tls_is_set_up);
-    code = code ? code : curl_easy_setopt(curl, CURLOPT_SSL_CTX_DATA, client);
+    code = code ? code : curl_easy_setopt(curl, CURLOPT_SSL_CTX_DATA, service);
     code = code ? code : curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
     code = code ? code : curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
+    code = code ? code : curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https");
     code = code ? code : curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
     code = code ? code : curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, body_arrived);
-    code = code ? code : curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, client->curl_says);
-    code = code ? code : curl_easy_setopt(curl, CURLOPT_USERAGENT, "iothub-emulator-service/0.1");
-    return code == CURLE_OK;
+    code = code ? code : curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, service->curl_says);
+    code = code ? code : curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, service->connect_timeout_s);
+    code = code ? code : curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L); /* fit for threads */
+    code = code ? code : set_user_agent(curl, user_agent);
+    return code == CURLE_OK ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
 /* ---- Headers ---- */
@@ -92,25 +106,25 @@ static void add(struct header_list *list, struct buf *line)
 }
 
 /* Signed for each request: signing is cheap, and a program may sleep for hours between two. */
-static enum status append_token(const struct service_client *client, struct buf *line)
+static enum status append_token(const struct iothub_service *service, struct buf *line)
 {
-    const struct connection_string *parts = &client->parts;
-    if (parts->shared_access_signature.size > 0) {
+    const struct connection_string *parts = &service->parts;
+    if (parts->shared_access_key.size == 0) {
         buf_append_str(line, parts->shared_access_signature);
         return buf_status(line);
     }
     const struct clock clock = CLOCK_SYSTEM;
     const int64_t expiry_s = clock_now_us(&clock) / CLOCK_SECOND + SERVICE_TOKEN_LIFETIME_S;
-    return sas_sign(line, str_from(client->endpoint.host), parts->shared_access_key,
+    return sas_sign(line, str_from(service->endpoint.host), parts->shared_access_key,
                     parts->shared_access_key_name, expiry_s);
 }
 
-static bool make_headers(const struct service_client *client, const struct service_request *request,
-                         struct header_list *list)
+static bool make_headers(const struct iothub_service *service,
+                         const struct service_request *request, struct header_list *list)
 {
-    struct buf line CLEANUP(buf_finish) = BUF_INIT(SERVICE_TOKEN_SIZE_MAX);
+    struct buf line CLEANUP(buf_finish) = BUF_INIT(SERVICE_LINE_SIZE_MAX);
     buf_append_str(&line, STR("Authorization: "));
-    if (append_token(client, &line) != STATUS_OK) {
+    if (append_token(service, &line) != STATUS_OK) {
         return false;
     }
     add(list, &line);
@@ -147,9 +161,11 @@ static struct str header_of_answer(CURL *curl, const char *name)
 
 /* ---- The exchange ---- */
 
-static CURLcode set_options(CURL *curl, const struct service_request *request,
-                            struct service_answer *answer, struct curl_slist *headers)
+static CURLcode set_options(const struct iothub_service *service,
+                            const struct service_request *request, struct service_answer *answer,
+                            struct curl_slist *headers)
 {
+    CURL *curl = service->curl;
     /* HTTPGET forgets the body of the request before; the verb is named in any case. */
     CURLcode code = curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
     if (request->body.size > 0) {
@@ -157,7 +173,7 @@ static CURLcode set_options(CURL *curl, const struct service_request *request,
         code = code ? code : curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body.data);
         code = code ? code : curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, size);
     }
-    const long timeout_s = SERVICE_TIMEOUT_S + request->extra_time_s;
+    const long timeout_s = service->timeout_s + request->extra_time_s;
     code = code ? code : curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->verb);
     code = code ? code : curl_easy_setopt(curl, CURLOPT_URL, request->url.data);
     code = code ? code : curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
@@ -165,64 +181,110 @@ static CURLcode set_options(CURL *curl, const struct service_request *request,
     return code ? code : curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer->body);
 }
 
-static enum service_result explain(struct service_client *client, CURLcode code,
-                                   struct service_error *error)
+static enum iothub_result explain_certificate(const struct iothub_service *service,
+                                              struct iothub_error *error)
 {
-    const struct endpoint *endpoint = &client->endpoint;
     struct problem problem = {.offset = PROBLEM_NO_OFFSET};
     long refused = 0;
-    if (code == CURLE_OUT_OF_MEMORY) {
-        return service_failed_with(error, STATUS_NO_MEMORY);
+    (void)curl_easy_getinfo(service->curl, CURLINFO_SSL_VERIFYRESULT, &refused);
+    /* X509_V_ERR_UNSPECIFIED is what libcurl starts with: then it was libcurl that objected, and
+     * to nothing but the host's name. */
+    if (refused <= X509_V_ERR_UNSPECIFIED) {
+        refused = X509_V_ERR_HOSTNAME_MISMATCH;
     }
-    if (code == CURLE_COULDNT_RESOLVE_HOST) {
-        return service_failed(error, "the host name \"%s\" cannot be found", endpoint->host);
-    }
-    if (client->problem.text[0] != '\0') {
-        return service_failed(error, "%s", client->problem.text);
-    }
-    (void)curl_easy_getinfo(client->curl, CURLINFO_SSL_VERIFYRESULT, &refused);
-    /* X509_V_ERR_UNSPECIFIED is what libcurl starts with: then it was libcurl that objected, to the
-     * host's name, and says so well enough. */
-    if (code == CURLE_PEER_FAILED_VERIFICATION && refused > X509_V_ERR_UNSPECIFIED) {
-        endpoint_explain_certificate(refused, endpoint, &problem);
-        return service_failed(error, "%s", problem.text);
-    }
-    return service_failed(
-        error, "no answer from %s, port %u: %s", endpoint->host, (unsigned)endpoint->port,
-        client->curl_says[0] != '\0' ? client->curl_says : curl_easy_strerror(code));
+    endpoint_explain_certificate(refused, &service->endpoint, &problem);
+    return service_failed(error, IOTHUB_UNTRUSTED, "%s", problem.text);
 }
 
-enum service_result service_request_send(struct service_client *client,
-                                         const struct service_request *request,
-                                         struct service_answer *answer, struct service_error *error)
+static enum iothub_result explain(const struct iothub_service *service, CURLcode code,
+                                  const struct service_answer *answer, struct iothub_error *error)
+{
+    const struct endpoint *endpoint = &service->endpoint;
+    if (code == CURLE_OUT_OF_MEMORY || service->trust_failed == STATUS_NO_MEMORY ||
+        buf_status(&answer->body) == STATUS_NO_MEMORY) {
+        return service_no_memory(error);
+    }
+    if (service->trust_failed != STATUS_OK) {
+        return service_failed(error, IOTHUB_INVALID, "%s", service->problem.text);
+    }
+    if (code == CURLE_PEER_FAILED_VERIFICATION) {
+        return explain_certificate(service, error);
+    }
+    if (buf_status(&answer->body) == STATUS_LIMIT) {
+        return service_failed(error, IOTHUB_UNAVAILABLE,
+                              "the hub's answer is larger than %zu MiB: ask for smaller pages",
+                              SERVICE_ANSWER_SIZE_MAX / 1024 / 1024);
+    }
+    if (code == CURLE_COULDNT_RESOLVE_HOST) {
+        return service_failed(error, IOTHUB_UNAVAILABLE, "the host name \"%s\" cannot be found",
+                              endpoint->host);
+    }
+    return service_failed(error, IOTHUB_UNAVAILABLE, "no answer from %s, port %u: %s",
+                          endpoint->host, (unsigned)endpoint->port,
+                          service->curl_says[0] != '\0' ? service->curl_says
+                                                        : curl_easy_strerror(code));
+}
+
+enum iothub_result service_request_send(struct iothub_service *service,
+                                        const struct service_request *request,
+                                        struct service_answer *answer, struct iothub_error *error)
 {
     enum status status = buf_status(&request->url);
     status = request->body.size > SERVICE_BODY_SIZE_MAX ? STATUS_LIMIT : status;
     if (status != STATUS_OK) {
-        return service_failed_with(error, status);
+        return service_not_built(error, status);
     }
     struct header_list headers CLEANUP(header_list_finish) = {.first = NULL};
     buf_clear(&answer->body);
     buf_clear(&answer->continuation);
-    client->problem.text[0] = '\0';
-    client->curl_says[0] = '\0';
+    service->trust_failed = STATUS_OK;
+    service->curl_says[0] = '\0';
     CURLcode code = CURLE_OUT_OF_MEMORY;
-    if (make_headers(client, request, &headers)) {
-        code = set_options(client->curl, request, answer, headers.first);
+    if (make_headers(service, request, &headers)) {
+        code = set_options(service, request, answer, headers.first);
     }
-    code = code ? code : curl_easy_perform(client->curl);
+    code = code ? code : curl_easy_perform(service->curl);
     if (code != CURLE_OK) {
-        return explain(client, code, error);
+        return explain(service, code, answer, error);
     }
     long http_status = 0;
-    (void)curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &http_status);
+    (void)curl_easy_getinfo(service->curl, CURLINFO_RESPONSE_CODE, &http_status);
     if (http_status >= 300) {
-        service_error_from_answer(error, http_status,
-                                  header_of_answer(client->curl, "iothub-errorcode"),
-                                  buf_str(&answer->body));
-        return SERVICE_REFUSED;
+        return service_refused(error, http_status,
+                               header_of_answer(service->curl, "iothub-errorcode"),
+                               buf_str(&answer->body));
     }
-    buf_append_str(&answer->continuation, header_of_answer(client->curl, "x-ms-continuation"));
+    buf_append_str(&answer->continuation, header_of_answer(service->curl, "x-ms-continuation"));
     status = buf_status(&answer->continuation);
-    return status == STATUS_OK ? SERVICE_OK : service_failed_with(error, status);
+    return status == STATUS_OK ? IOTHUB_OK : service_not_built(error, status);
+}
+
+enum iothub_result service_exchange(struct iothub_service *service,
+                                    const struct service_request *request, cJSON **ret_tree,
+                                    struct iothub_error *error)
+{
+    struct service_answer answer CLEANUP(service_answer_finish);
+    service_answer_init(&answer);
+    const enum iothub_result result = service_request_send(service, request, &answer, error);
+    if (result != IOTHUB_OK) {
+        return result;
+    }
+    struct problem problem = {.offset = PROBLEM_NO_OFFSET};
+    const enum status status = json_parse(buf_str(&answer.body), ret_tree, &problem);
+    if (status == STATUS_NO_MEMORY) {
+        return service_no_memory(error);
+    }
+    return status == STATUS_OK
+               ? IOTHUB_OK
+               : service_failed(error, IOTHUB_UNAVAILABLE, "the hub's answer cannot be read: %s",
+                                problem.text);
+}
+
+enum iothub_result service_command(struct iothub_service *service,
+                                   const struct service_request *request,
+                                   struct iothub_error *error)
+{
+    struct service_answer answer CLEANUP(service_answer_finish);
+    service_answer_init(&answer);
+    return service_request_send(service, request, &answer, error);
 }

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "clients/service/service_client_internal.h"
+#include "clients/service/service_internal.h"
 
 #include <string.h>
 
 #include "base/url.h"
-
-#define QUERY_STRING "?api-version=" SERVICE_API_VERSION
 
 static void append_origin(struct buf *out, const struct endpoint *endpoint)
 {
@@ -17,37 +15,30 @@ static void append_origin(struct buf *out, const struct endpoint *endpoint)
     }
 }
 
-/* "/devices/{d}" or "/devices/{d}/modules/{m}", likewise under "/twins" */
-static void append_identity(struct buf *out, const char *collection,
-                            struct service_identity identity)
+static void append_version(struct buf *out, const char *query)
 {
+    buf_append_str(out, STR("?api-version=" SERVICE_API_VERSION));
+    buf_append_str(out, str_from(query));
+}
+
+void service_url(struct buf *out, const struct endpoint *endpoint, const char *path,
+                 const char *query)
+{
+    append_origin(out, endpoint);
+    buf_append_str(out, str_from(path));
+    append_version(out, query);
+}
+
+void service_url_id(struct buf *out, const struct endpoint *endpoint, const char *collection,
+                    struct iothub_service_id id, const char *below)
+{
+    append_origin(out, endpoint);
     buf_append_format(out, "/%s/", collection);
-    url_encode_append(out, str_from(identity.device_id));
-    if (identity.module_id != NULL) {
+    url_encode_append(out, str_from(id.device_id));
+    if (id.module_id != NULL) {
         buf_append_str(out, STR("/modules/"));
-        url_encode_append(out, str_from(identity.module_id));
+        url_encode_append(out, str_from(id.module_id));
     }
-}
-
-void service_url_identity(struct buf *out, const struct endpoint *endpoint,
-                          struct service_identity identity)
-{
-    append_origin(out, endpoint);
-    append_identity(out, "devices", identity);
-    buf_append_str(out, STR(QUERY_STRING));
-}
-
-void service_url_twin(struct buf *out, const struct endpoint *endpoint,
-                      struct service_identity identity, const char *below)
-{
-    append_origin(out, endpoint);
-    append_identity(out, "twins", identity);
     buf_append_str(out, str_from(below));
-    buf_append_str(out, STR(QUERY_STRING));
-}
-
-void service_url_query(struct buf *out, const struct endpoint *endpoint)
-{
-    append_origin(out, endpoint);
-    buf_append_str(out, STR("/devices/query" QUERY_STRING));
+    append_version(out, "");
 }

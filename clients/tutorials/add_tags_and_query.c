@@ -14,7 +14,8 @@
  */
 #include <unistd.h>
 
-#include "clients/service/service_client.h"
+#include <iothub/service.h>
+
 #include "clients/tutorials/program.h"
 
 static const char *device_id = "myFirstDevice";
@@ -26,38 +27,16 @@ static const struct program program = {
     .options = {{"--device", "ID", "the device to tag", &device_id}},
 };
 
-/* Called for each row of a query's result. The query says SELECT *, so each row is a twin. */
-static bool say_device_id(const cJSON *twin, void *ctx)
+static enum iothub_result tag_device(struct iothub_service *service, struct iothub_error *error)
 {
-    (void)ctx;
-    program_say("  %s", cJSON_GetStringValue(json_member(twin, "deviceId")));
-    return true; /* go on with the next */
-}
-
-static enum service_result say_devices(struct service_client *client, const char *query,
-                                       struct service_error *error)
-{
-    return service_query(client, query, 100, say_device_id, NULL, error); /* 100 rows to a page */
-}
-
-int main(int argc, char **argv)
-{
-    const char *connection_string = program_connection_string(&program, argc, argv);
-    struct service_error error;
-
-    /* CLEANUP(f) means: when this variable goes out of scope, call f on it. */
-    struct service_client *client CLEANUP(service_client_destroyp) = NULL;
-    if (service_client_create(connection_string, &client, &error) != SERVICE_OK) {
-        return program_fail(error.text);
-    }
-
     /* Read the twin first, for its etag: a value that changes whenever the twin does. */
-    const struct service_identity device = {.device_id = device_id};
-    cJSON *twin CLEANUP(json_destroyp) = NULL;
-    if (service_twin_get(client, device, &twin, &error) != SERVICE_OK) {
-        return program_fail(error.text);
+    const struct iothub_service_id device = {.device_id = device_id};
+    cJSON *twin = NULL;
+    enum iothub_result result = iothub_service_twin_get(service, device, &twin, error);
+    if (result != IOTHUB_OK) {
+        return result;
     }
-    const char *etag = cJSON_GetStringValue(json_member(twin, "etag"));
+    const char *etag = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(twin, "etag"));
 
     /* A patch holds only what changes. Because we send the etag along, the hub refuses the patch
      * (412) if somebody else changed the twin in between. */
@@ -66,25 +45,63 @@ int main(int argc, char **argv)
         "  \"tags\": {\"location\": {\"region\": \"US\", \"plant\": \"Redmond43\"}},"
         "  \"properties\": {\"desired\": {\"power_level\": 1}}"
         "}";
-    cJSON *updated CLEANUP(json_destroyp) = NULL;
-    if (service_twin_update(client, device, patch, etag, &updated, &error) != SERVICE_OK) {
-        return program_fail(error.text);
+    cJSON *updated = NULL;
+    result = iothub_service_twin_update(service, device, patch, etag, &updated, error);
+    cJSON_Delete(updated);
+    cJSON_Delete(twin);
+    return result;
+}
+
+/* Called for each row of a query's result. The query says SELECT *, so each row is a twin. */
+static bool say_device_id(const cJSON *twin, void *ctx)
+{
+    (void)ctx;
+    const cJSON *id = cJSON_GetObjectItemCaseSensitive(twin, "deviceId");
+    program_say("  %s", cJSON_GetStringValue(id));
+    return true; /* go on with the next */
+}
+
+static enum iothub_result say_devices(struct iothub_service *service, const char *query,
+                                      struct iothub_error *error)
+{
+    /* The hub answers in pages, here of 100 rows; they are fetched as they are needed. */
+    return iothub_service_query(service, query, 100, say_device_id, NULL, error);
+}
+
+static enum iothub_result tag_and_query(struct iothub_service *service, struct iothub_error *error)
+{
+    enum iothub_result result = tag_device(service, error);
+    if (result != IOTHUB_OK) {
+        return result;
     }
 
     /* In the cloud the index that answers queries follows a little later. */
     (void)sleep(1);
 
     program_say("Devices in Redmond43 plant:");
-    const char *in_plant = "SELECT * FROM devices WHERE tags.location.plant = 'Redmond43'";
-    if (say_devices(client, in_plant, &error) != SERVICE_OK) {
-        return program_fail(error.text);
+    result = say_devices(service, "SELECT * FROM devices WHERE tags.location.plant = 'Redmond43'",
+                         error);
+    if (result != IOTHUB_OK) {
+        return result;
     }
 
     program_say("Devices in Redmond43 plant using cellular network:");
-    const char *by_radio = "SELECT * FROM devices WHERE tags.location.plant = 'Redmond43'"
-                           " AND properties.reported.connectivity = 'cellular'";
-    if (say_devices(client, by_radio, &error) != SERVICE_OK) {
-        return program_fail(error.text);
+    return say_devices(service,
+                       "SELECT * FROM devices WHERE tags.location.plant = 'Redmond43'"
+                       " AND properties.reported.connectivity = 'cellular'",
+                       error);
+}
+
+int main(int argc, char **argv)
+{
+    const char *connection_string = program_connection_string(&program, argc, argv);
+    struct iothub_service *service = NULL;
+    struct iothub_error error;
+
+    enum iothub_result result = iothub_service_create(connection_string, NULL, &service, &error);
+    if (result == IOTHUB_OK) {
+        result = tag_and_query(service, &error);
     }
-    return 0;
+    iothub_service_destroy(service);
+    return result == IOTHUB_OK ? 0 : program_fail(error.text);
 }

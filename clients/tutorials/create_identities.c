@@ -8,7 +8,8 @@
  * with its own twin. This program registers a device and a module of it, or finds them where they
  * exist already, and prints their keys and the connection strings for the other tutorials.
  */
-#include "clients/service/service_client.h"
+#include <iothub/service.h>
+
 #include "clients/tutorials/program.h"
 
 static const char *device_id = "myFirstDevice";
@@ -23,14 +24,51 @@ static const struct program program = {
 };
 
 /* The hub refuses to create what exists already: 409, Conflict. Then it is there to be read. */
-static enum service_result create_or_get(struct service_client *client,
-                                         struct service_identity identity, cJSON **ret_identity,
-                                         struct service_error *error)
+static enum iothub_result create_or_get(struct iothub_service *service, struct iothub_service_id id,
+                                        cJSON **ret_identity, struct iothub_error *error)
 {
-    const enum service_result result =
-        service_identity_create(client, identity, ret_identity, error);
-    if (result == SERVICE_REFUSED && error->http_status == 409) {
-        return service_identity_get(client, identity, ret_identity, error);
+    /* We say nothing of keys (NULL), so the hub makes them up. */
+    const enum iothub_result result =
+        iothub_service_identity_create(service, id, NULL, ret_identity, error);
+    if (result == IOTHUB_REFUSED && error->http_status == 409) {
+        return iothub_service_identity_get(service, id, ret_identity, error);
+    }
+    return result;
+}
+
+/* Prints the key, and keeps what the device or module needs to connect: which hub, who, and the
+ * key. */
+static enum iothub_result create(struct iothub_service *service, struct iothub_service_id id,
+                                 char *connection_string, struct iothub_error *error)
+{
+    cJSON *identity = NULL;
+    enum iothub_result result = create_or_get(service, id, &identity, error);
+    if (result == IOTHUB_OK) {
+        program_say("Primary key of %s %s: %s", id.module_id == NULL ? "device" : "module",
+                    id.module_id == NULL ? id.device_id : id.module_id,
+                    iothub_service_identity_key(identity, IOTHUB_SERVICE_PRIMARY_KEY));
+        result = iothub_service_connection_string(service, identity, IOTHUB_SERVICE_PRIMARY_KEY,
+                                                  connection_string, error);
+    }
+    cJSON_Delete(identity);
+    return result;
+}
+
+static enum iothub_result create_both(struct iothub_service *service, struct iothub_error *error)
+{
+    char of_device[IOTHUB_SERVICE_CONNECTION_STRING_SIZE];
+    char of_module[IOTHUB_SERVICE_CONNECTION_STRING_SIZE];
+    const struct iothub_service_id device = {.device_id = device_id};
+    const struct iothub_service_id module = {.device_id = device_id, .module_id = module_id};
+
+    enum iothub_result result = create(service, device, of_device, error);
+    if (result == IOTHUB_OK) {
+        result = create(service, module, of_module, error);
+    }
+    if (result == IOTHUB_OK) {
+        program_say("\nFor the programs of the device and of the module:");
+        program_say("export IOTHUB_DEVICE_CONNECTION_STRING='%s'", of_device);
+        program_say("export IOTHUB_MODULE_CONNECTION_STRING='%s'", of_module);
     }
     return result;
 }
@@ -38,39 +76,13 @@ static enum service_result create_or_get(struct service_client *client,
 int main(int argc, char **argv)
 {
     const char *connection_string = program_connection_string(&program, argc, argv);
-    struct service_error error;
+    struct iothub_service *service = NULL;
+    struct iothub_error error;
 
-    struct service_client *client CLEANUP(service_client_destroyp) = NULL;
-    if (service_client_create(connection_string, &client, &error) != SERVICE_OK) {
-        return program_fail(error.text);
+    enum iothub_result result = iothub_service_create(connection_string, NULL, &service, &error);
+    if (result == IOTHUB_OK) {
+        result = create_both(service, &error);
     }
-
-    /* We send no keys, so the hub makes them up. */
-    const struct service_identity device = {.device_id = device_id};
-    cJSON *device_identity CLEANUP(json_destroyp) = NULL;
-    if (create_or_get(client, device, &device_identity, &error) != SERVICE_OK) {
-        return program_fail(error.text);
-    }
-
-    const struct service_identity module = {.device_id = device_id, .module_id = module_id};
-    cJSON *module_identity CLEANUP(json_destroyp) = NULL;
-    if (create_or_get(client, module, &module_identity, &error) != SERVICE_OK) {
-        return program_fail(error.text);
-    }
-
-    const char *device_key = service_identity_primary_key(device_identity);
-    const char *module_key = service_identity_primary_key(module_identity);
-    program_say("Primary key of device %s: %s", device_id, device_key);
-    program_say("Primary key of module %s: %s", module_id, module_key);
-
-    /* What a device or module needs to know: which hub, who it is, and its key. */
-    const char *host = service_client_host(client);
-    program_say("\nFor the programs of the device and of the module:");
-    program_say("export IOTHUB_DEVICE_CONNECTION_STRING="
-                "'HostName=%s;DeviceId=%s;SharedAccessKey=%s'",
-                host, device_id, device_key);
-    program_say("export IOTHUB_MODULE_CONNECTION_STRING="
-                "'HostName=%s;DeviceId=%s;ModuleId=%s;SharedAccessKey=%s'",
-                host, device_id, module_id, module_key);
-    return 0;
+    iothub_service_destroy(service);
+    return result == IOTHUB_OK ? 0 : program_fail(error.text);
 }

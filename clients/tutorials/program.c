@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/str.h"
+enum { DIGITS_MAX = 6 };
 
 static volatile sig_atomic_t stopped;
 
@@ -76,12 +76,17 @@ const char *program_connection_string(const struct program *program, int argc, c
 
 int program_number(const char *name, const char *text)
 {
-    uint64_t number = 0;
-    if (!str_to_u64(str_from(text), &number) || number > 1000000) {
-        (void)fprintf(stderr, "%s: \"%s\" is not a whole number\n", name, text);
+    int number = 0;
+    const size_t digits = strspn(text, "0123456789");
+    if (digits == 0 || digits > DIGITS_MAX || text[digits] != '\0') {
+        (void)fprintf(stderr, "%s: \"%s\" is not a whole number of up to %d digits\n", name, text,
+                      (int)DIGITS_MAX);
         exit(2);
     }
-    return (int)number;
+    for (size_t i = 0; i < digits; i++) {
+        number = number * 10 + (text[i] - '0');
+    }
+    return number;
 }
 
 static void note_signal(int number)

@@ -8,7 +8,8 @@
  */
 #include <unistd.h>
 
-#include "clients/service/service_client.h"
+#include <iothub/service.h>
+
 #include "clients/tutorials/program.h"
 
 static const char *device_id = "myFirstDevice";
@@ -23,49 +24,82 @@ static const struct program program = {
 
 enum { TRIES = 10, SECONDS_BETWEEN_TRIES = 1 };
 
-int main(int argc, char **argv)
+static enum iothub_result call_reboot(struct iothub_service *service, struct iothub_error *error)
 {
-    const char *connection_string = program_connection_string(&program, argc, argv);
-    struct service_error error;
-
-    struct service_client *client CLEANUP(service_client_destroyp) = NULL;
-    if (service_client_create(connection_string, &client, &error) != SERVICE_OK) {
-        return program_fail(error.text);
-    }
-
     /* The device must be connected: a call is never kept for later. It may take its time, though;
      * this call returns when the device has answered, or when the time is up. */
-    const struct service_identity device = {.device_id = device_id};
-    const struct service_method method = {
+    const struct iothub_service_id device = {.device_id = device_id};
+    const struct iothub_service_method method = {
         .name = "rebootDevice",
         .payload_json = "{\"method_number\": 42}",
         .response_timeout_s = 60,
     };
     program_say("Invoking the device to reboot ...");
     int status = 0;
-    cJSON *payload CLEANUP(json_destroyp) = NULL;
-    if (service_method_invoke(client, device, &method, &status, &payload, &error) != SERVICE_OK) {
-        return program_fail(error.text);
+    cJSON *payload = NULL;
+    const enum iothub_result result =
+        iothub_service_method_invoke(service, device, &method, &status, &payload, error);
+    if (result == IOTHUB_OK) {
+        program_say("The device answered with status %d.", status);
     }
-    program_say("The device answered with status %d.", status);
     if (payload != NULL) {
         program_say_json("Its payload:", payload);
     }
+    cJSON_Delete(payload);
+    return result;
+}
 
-    /* The method's answer was for us; the twin keeps the time for everybody. */
-    for (int i = 0; i < TRIES; i++) {
-        cJSON *twin CLEANUP(json_destroyp) = NULL;
-        if (service_twin_get(client, device, &twin, &error) != SERVICE_OK) {
-            return program_fail(error.text);
-        }
-        const cJSON *reported = json_member(json_member(twin, "properties"), "reported");
-        const char *time = cJSON_GetStringValue(json_member(reported, "rebootTime"));
-        if (time != NULL) {
-            program_say("Last reboot time: %s", time);
-            return 0;
-        }
-        program_say("Waiting for the device to report its last reboot time ...");
-        (void)sleep(SECONDS_BETWEEN_TRIES);
+/* True when the twin tells of a reboot, which is then printed. */
+static bool say_reboot_time(const cJSON *twin)
+{
+    const cJSON *properties = cJSON_GetObjectItemCaseSensitive(twin, "properties");
+    const cJSON *reported = cJSON_GetObjectItemCaseSensitive(properties, "reported");
+    const cJSON *time = cJSON_GetObjectItemCaseSensitive(reported, "rebootTime");
+    if (!cJSON_IsString(time)) {
+        return false;
     }
-    return program_fail("the device did not report a reboot time");
+    program_say("Last reboot time: %s", cJSON_GetStringValue(time));
+    return true;
+}
+
+/* The method's answer was for us; the twin keeps the time for everybody. */
+static enum iothub_result find_reboot_time(struct iothub_service *service, bool *ret_found,
+                                           struct iothub_error *error)
+{
+    const struct iothub_service_id device = {.device_id = device_id};
+    enum iothub_result result = IOTHUB_OK;
+    bool found = false;
+    for (int i = 0; i < TRIES && !found && result == IOTHUB_OK; i++) {
+        if (i > 0) {
+            program_say("Waiting for the device to report its last reboot time ...");
+            (void)sleep(SECONDS_BETWEEN_TRIES);
+        }
+        cJSON *twin = NULL;
+        result = iothub_service_twin_get(service, device, &twin, error);
+        found = result == IOTHUB_OK && say_reboot_time(twin);
+        cJSON_Delete(twin);
+    }
+    *ret_found = found;
+    return result;
+}
+
+int main(int argc, char **argv)
+{
+    const char *connection_string = program_connection_string(&program, argc, argv);
+    struct iothub_service *service = NULL;
+    struct iothub_error error;
+    bool found = false;
+
+    enum iothub_result result = iothub_service_create(connection_string, NULL, &service, &error);
+    if (result == IOTHUB_OK) {
+        result = call_reboot(service, &error);
+    }
+    if (result == IOTHUB_OK) {
+        result = find_reboot_time(service, &found, &error);
+    }
+    iothub_service_destroy(service);
+    if (result != IOTHUB_OK) {
+        return program_fail(error.text);
+    }
+    return found ? 0 : program_fail("the device did not report a reboot time");
 }

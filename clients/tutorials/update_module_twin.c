@@ -7,7 +7,8 @@
  * a desired property, and prints it again. If module_twin_listener.c runs meanwhile, it is told of
  * the change at once.
  */
-#include "clients/service/service_client.h"
+#include <iothub/service.h>
+
 #include "clients/tutorials/program.h"
 
 static const char *device_id = "myFirstDevice";
@@ -22,30 +23,38 @@ static const struct program program = {
                 {"--module", "ID", "the module to update", &module_id}},
 };
 
+static enum iothub_result update(struct iothub_service *service, struct iothub_error *error)
+{
+    const struct iothub_service_id module = {.device_id = device_id, .module_id = module_id};
+    cJSON *before = NULL;
+    cJSON *after = NULL;
+    enum iothub_result result = iothub_service_twin_get(service, module, &before, error);
+    if (result == IOTHUB_OK) {
+        program_say_json("Module twin before the update:", before);
+
+        /* The etag makes sure that we change the twin we have just seen, and no newer one. */
+        const char *patch = "{\"properties\": {\"desired\": {\"telemetryInterval\": 122}}}";
+        const char *etag = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(before, "etag"));
+        result = iothub_service_twin_update(service, module, patch, etag, &after, error);
+    }
+    if (result == IOTHUB_OK) {
+        program_say_json("Module twin after the update:", after);
+    }
+    cJSON_Delete(before);
+    cJSON_Delete(after);
+    return result;
+}
+
 int main(int argc, char **argv)
 {
     const char *connection_string = program_connection_string(&program, argc, argv);
-    struct service_error error;
+    struct iothub_service *service = NULL;
+    struct iothub_error error;
 
-    struct service_client *client CLEANUP(service_client_destroyp) = NULL;
-    if (service_client_create(connection_string, &client, &error) != SERVICE_OK) {
-        return program_fail(error.text);
+    enum iothub_result result = iothub_service_create(connection_string, NULL, &service, &error);
+    if (result == IOTHUB_OK) {
+        result = update(service, &error);
     }
-
-    const struct service_identity module = {.device_id = device_id, .module_id = module_id};
-    cJSON *before CLEANUP(json_destroyp) = NULL;
-    if (service_twin_get(client, module, &before, &error) != SERVICE_OK) {
-        return program_fail(error.text);
-    }
-    program_say_json("Module twin before the update:", before);
-
-    /* The etag makes sure that we change the twin we have just seen, and no newer one. */
-    const char *patch = "{\"properties\": {\"desired\": {\"telemetryInterval\": 122}}}";
-    const char *etag = cJSON_GetStringValue(json_member(before, "etag"));
-    cJSON *after CLEANUP(json_destroyp) = NULL;
-    if (service_twin_update(client, module, patch, etag, &after, &error) != SERVICE_OK) {
-        return program_fail(error.text);
-    }
-    program_say_json("Module twin after the update:", after);
-    return 0;
+    iothub_service_destroy(service);
+    return result == IOTHUB_OK ? 0 : program_fail(error.text);
 }

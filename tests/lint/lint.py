@@ -335,7 +335,7 @@ def complaint_of(command: list[str], text: str) -> str:
 def headers_alone(tree: Tree) -> Iterator[Problem]:
     """every header compiles by itself, and twice"""
     compiler = ["cc", "-std=c17", "-fsyntax-only", "-Wall", "-Werror", "-D_POSIX_C_SOURCE=200809L", "-I.",
-                "-Iemulator", "-Itests/support", "-x", "c", "-"]
+                "-Iemulator", "-Iclients/include", "-Itests/support", "-x", "c", "-"]
 
     def check(path: str) -> str:
         if not (ROOT / path).is_file():  # the self-test's

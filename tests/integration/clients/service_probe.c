@@ -1,27 +1,52 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The service library, one call for each run:
+ * The service library, one call for each run: service_probe CONNECTION_STRING COMMAND ...
  *
- *   service_probe CONNECTION_STRING create|get|delete|twin DEVICE [MODULE]
- *   service_probe CONNECTION_STRING update DEVICE ETAG PATCH
- *   service_probe CONNECTION_STRING query PAGE_SIZE ROWS_WANTED TEXT
- *   service_probe CONNECTION_STRING method DEVICE NAME RESPONSE_TIMEOUT CONNECT_TIMEOUT [PAYLOAD]
+ *   create|get|twin|connection-string DEVICE [MODULE]
+ *   delete ETAG DEVICE [MODULE]
+ *   register DEVICE MODULE sas|selfSigned|ca A B disabled|edge|- REASON   (A, B: keys, thumbprints)
+ *   identity ETAG IDENTITY
+ *   keys primary|secondary|both|swap DEVICE [MODULE]
+ *   devices TOP
+ *   modules DEVICE
+ *   update|replace ETAG DOCUMENT DEVICE [MODULE]
+ *   query PAGE_SIZE ROWS_WANTED TEXT
+ *   method NAME RESPONSE_TIMEOUT CONNECT_TIMEOUT PAYLOAD DEVICE [MODULE]
  *
- * Prints what came, one JSON text on a line. A refusal is "refused STATUS CODE: text" and exit code
- * 3, a failure "failed: text" and exit code 4.
+ * An argument that is empty stands for NULL. Prints what came, one JSON text on a line. A refusal
+ * is "refused STATUS CODE: text" and exit code 3, any other failure "invalid: text" ... and 4.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "clients/service/service_client.h"
+#include <iothub/service.h>
+
+#include "base/json.h"
+
+/* What a command finds: its arguments, "" and missing ones as NULL. */
+struct call {
+    struct iothub_service *service;
+    const char *arguments[8];
+    struct iothub_error *error;
+};
 
 static void say(const cJSON *tree)
 {
     char *text = cJSON_PrintUnformatted(tree);
     (void)printf("%s\n", text == NULL ? "" : text);
     cJSON_free(text);
+}
+
+/* Prints and frees. */
+static enum iothub_result told(enum iothub_result result, cJSON *tree)
+{
+    if (result == IOTHUB_OK) {
+        say(tree);
+    }
+    cJSON_Delete(tree);
+    return result;
 }
 
 static int number(const char *text)
@@ -31,9 +56,145 @@ static int number(const char *text)
     return (int)value;
 }
 
-static const char *argument(int argc, char **argv, int index)
+static struct iothub_service_id id_at(const struct call *call, size_t index)
 {
-    return index < argc ? argv[index] : NULL;
+    return (struct iothub_service_id){call->arguments[index], call->arguments[index + 1]};
+}
+
+/* ---- identities ---- */
+
+static enum iothub_result create(const struct call *call)
+{
+    cJSON *tree = NULL;
+    const enum iothub_result result =
+        iothub_service_identity_create(call->service, id_at(call, 0), NULL, &tree, call->error);
+    return told(result, tree);
+}
+
+static enum iothub_result get(const struct call *call)
+{
+    cJSON *tree = NULL;
+    const enum iothub_result result =
+        iothub_service_identity_get(call->service, id_at(call, 0), &tree, call->error);
+    return told(result, tree);
+}
+
+static enum iothub_result remove_it(const struct call *call)
+{
+    return iothub_service_identity_delete(call->service, id_at(call, 1), call->arguments[0],
+                                          call->error);
+}
+
+static enum iothub_result register_as_told(const struct call *call)
+{
+    const struct str auth = str_from(call->arguments[2]);
+    const struct str how = str_from(call->arguments[5]);
+    struct iothub_service_registration registration = {
+        .disabled = str_equal(how, STR("disabled")),
+        .iot_edge = str_equal(how, STR("edge")),
+        .status_reason = call->arguments[6],
+    };
+    if (str_equal(auth, STR("selfSigned"))) {
+        registration.auth = IOTHUB_SERVICE_AUTH_SELF_SIGNED;
+        registration.primary_thumbprint = call->arguments[3];
+        registration.secondary_thumbprint = call->arguments[4];
+    } else {
+        registration.auth =
+            str_equal(auth, STR("ca")) ? IOTHUB_SERVICE_AUTH_CA : IOTHUB_SERVICE_AUTH_KEYS;
+        registration.primary_key = call->arguments[3];
+        registration.secondary_key = call->arguments[4];
+    }
+    cJSON *tree = NULL;
+    const enum iothub_result result = iothub_service_identity_create(
+        call->service, id_at(call, 0), &registration, &tree, call->error);
+    return told(result, tree);
+}
+
+static enum iothub_result identity(const struct call *call)
+{
+    cJSON *given CLEANUP(json_destroyp) = cJSON_Parse(call->arguments[1]);
+    cJSON *tree = NULL;
+    const enum iothub_result result = iothub_service_identity_update(
+        call->service, given, call->arguments[0], &tree, call->error);
+    return told(result, tree);
+}
+
+static enum iothub_result devices(const struct call *call)
+{
+    cJSON *tree = NULL;
+    const enum iothub_result result =
+        iothub_service_devices(call->service, number(call->arguments[0]), &tree, call->error);
+    return told(result, tree);
+}
+
+static enum iothub_result modules(const struct call *call)
+{
+    cJSON *tree = NULL;
+    const enum iothub_result result =
+        iothub_service_modules(call->service, call->arguments[0], &tree, call->error);
+    return told(result, tree);
+}
+
+/* ---- keys ---- */
+
+static enum iothub_result keys(const struct call *call)
+{
+    static const char *const changes[] = {
+        [IOTHUB_SERVICE_NEW_PRIMARY_KEY] = "primary",
+        [IOTHUB_SERVICE_NEW_SECONDARY_KEY] = "secondary",
+        [IOTHUB_SERVICE_NEW_KEYS] = "both",
+        [IOTHUB_SERVICE_SWAP_KEYS] = "swap",
+    };
+    size_t change = 0;
+    while (change + 1 < ARRAY_SIZE(changes) && strcmp(changes[change], call->arguments[0]) != 0) {
+        change++;
+    }
+    cJSON *tree = NULL;
+    const enum iothub_result result = iothub_service_change_keys(
+        call->service, id_at(call, 1), (enum iothub_service_key_change)change, &tree, call->error);
+    return told(result, tree);
+}
+
+static enum iothub_result connection_string(const struct call *call)
+{
+    cJSON *tree CLEANUP(json_destroyp) = NULL;
+    char text[IOTHUB_SERVICE_CONNECTION_STRING_SIZE];
+    enum iothub_result result =
+        iothub_service_identity_get(call->service, id_at(call, 0), &tree, call->error);
+    if (result == IOTHUB_OK) {
+        result = iothub_service_connection_string(call->service, tree, IOTHUB_SERVICE_SECONDARY_KEY,
+                                                  text, call->error);
+    }
+    if (result == IOTHUB_OK) {
+        (void)printf("%s\n", text);
+    }
+    return result;
+}
+
+/* ---- twins, queries, methods ---- */
+
+static enum iothub_result twin(const struct call *call)
+{
+    cJSON *tree = NULL;
+    const enum iothub_result result =
+        iothub_service_twin_get(call->service, id_at(call, 0), &tree, call->error);
+    return told(result, tree);
+}
+
+static enum iothub_result update(const struct call *call)
+{
+    cJSON *tree = NULL;
+    const enum iothub_result result = iothub_service_twin_update(
+        call->service, id_at(call, 2), call->arguments[1], call->arguments[0], &tree, call->error);
+    return told(result, tree);
+}
+
+static enum iothub_result replace(const struct call *call)
+{
+    cJSON *tree = NULL;
+    const enum iothub_result result = iothub_service_twin_replace(
+        call->service, id_at(call, 2), call->arguments[1], call->arguments[0], &tree, call->error);
+    return told(result, tree);
 }
 
 /* Prints rows until as many were seen as are wanted. */
@@ -45,79 +206,93 @@ static bool show_row(const cJSON *row, void *ctx)
     return *left > 0;
 }
 
-static enum service_result call_method(struct service_client *client,
-                                       struct service_identity identity, char **argv,
-                                       const char *payload, struct service_error *error)
+static enum iothub_result query(const struct call *call)
 {
-    const struct service_method method = {
-        .name = argv[4],
-        .payload_json = payload,
-        .response_timeout_s = number(argv[5]),
-        .connect_timeout_s = number(argv[6]),
-    };
-    int status = 0;
-    cJSON *answer CLEANUP(json_destroyp) = NULL;
-    const enum service_result result =
-        service_method_invoke(client, identity, &method, &status, &answer, error);
-    if (result == SERVICE_OK) {
-        (void)printf("%d ", status);
-        say(answer);
-    }
-    return result;
+    int left = number(call->arguments[1]);
+    return iothub_service_query(call->service, call->arguments[2], number(call->arguments[0]),
+                                show_row, &left, call->error);
 }
 
-static enum service_result obey(struct service_client *client, int argc, char **argv,
-                                struct service_error *error)
+static enum iothub_result invoke(const struct call *call)
 {
-    const char *command = argv[2];
-    const struct service_identity identity = {argv[3], argument(argc, argv, 4)};
-    const struct service_identity device = {.device_id = argv[3]};
-    cJSON *tree CLEANUP(json_destroyp) = NULL;
-    enum service_result result = SERVICE_FAILED;
-    if (strcmp(command, "create") == 0) {
-        result = service_identity_create(client, identity, &tree, error);
-    } else if (strcmp(command, "get") == 0) {
-        result = service_identity_get(client, identity, &tree, error);
-    } else if (strcmp(command, "delete") == 0) {
-        result = service_identity_delete(client, identity, error);
-    } else if (strcmp(command, "twin") == 0) {
-        result = service_twin_get(client, identity, &tree, error);
-    } else if (strcmp(command, "update") == 0 && argc == 6) {
-        const char *etag = argv[4][0] == '\0' ? NULL : argv[4];
-        result = service_twin_update(client, device, argv[5], etag, &tree, error);
-    } else if (strcmp(command, "query") == 0 && argc == 6) {
-        int left = number(argv[4]);
-        result = service_query(client, argv[5], number(argv[3]), show_row, &left, error);
-    } else if (strcmp(command, "method") == 0 && argc >= 7) {
-        result = call_method(client, device, argv, argument(argc, argv, 7), error);
+    const struct iothub_service_method method = {
+        .name = call->arguments[0],
+        .response_timeout_s = number(call->arguments[1]),
+        .connect_timeout_s = number(call->arguments[2]),
+        .payload_json = call->arguments[3],
+    };
+    int status = 0;
+    cJSON *payload = NULL;
+    const enum iothub_result result = iothub_service_method_invoke(
+        call->service, id_at(call, 4), &method, &status, &payload, call->error);
+    if (result == IOTHUB_OK) {
+        (void)printf("%d ", status);
     }
-    if (tree != NULL) {
-        say(tree);
+    return told(result, payload);
+}
+
+/* ---- one run ---- */
+
+static const struct {
+    const char *name;
+    enum iothub_result (*run)(const struct call *call);
+} commands[] = {
+    {"create", create},
+    {"register", register_as_told},
+    {"get", get},
+    {"identity", identity},
+    {"delete", remove_it},
+    {"devices", devices},
+    {"modules", modules},
+    {"keys", keys},
+    {"connection-string", connection_string},
+    {"twin", twin},
+    {"update", update},
+    {"replace", replace},
+    {"query", query},
+    {"method", invoke},
+};
+
+static enum iothub_result obey(struct call *call, int argc, char **argv)
+{
+    for (int i = 3; i < argc && (size_t)i - 3 < ARRAY_SIZE(call->arguments); i++) {
+        call->arguments[i - 3] = argv[i][0] == '\0' ? NULL : argv[i];
     }
-    return result;
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+        if (strcmp(commands[i].name, argv[2]) == 0) {
+            return commands[i].run(call);
+        }
+    }
+    return IOTHUB_INVALID;
 }
 
 int main(int argc, char **argv)
 {
-    struct service_client *client = NULL;
-    struct service_error error = {.text = "what was that?"};
-    enum service_result result = SERVICE_FAILED;
-    if (argc >= 4) {
-        result = service_client_create(argv[1], &client, &error);
+    static const char *const names[] = {
+        [IOTHUB_OK] = "",
+        [IOTHUB_INVALID] = "invalid",
+        [IOTHUB_REFUSED] = "refused",
+        [IOTHUB_UNAVAILABLE] = "unavailable",
+        [IOTHUB_UNTRUSTED] = "untrusted",
+        [IOTHUB_NO_MEMORY] = "no memory",
+    };
+    struct iothub_error error = {.text = "what was that?"};
+    struct call call = {.error = &error};
+    enum iothub_result result = IOTHUB_INVALID;
+    if (argc >= 3) {
+        result = iothub_service_create(argv[1], NULL, &call.service, &error);
     }
-    if (result == SERVICE_OK) {
-        result = obey(client, argc, argv, &error);
+    if (result == IOTHUB_OK) {
+        result = obey(&call, argc, argv);
     }
-    service_client_destroy(client);
-    switch (result) {
-    case SERVICE_OK:
+    iothub_service_destroy(call.service);
+    if (result == IOTHUB_OK) {
         return EXIT_SUCCESS;
-    case SERVICE_REFUSED:
+    }
+    if (result == IOTHUB_REFUSED) {
         (void)printf("refused %ld %s: %s\n", error.http_status, error.code, error.text);
         return 3;
-    case SERVICE_FAILED:
-        break;
     }
-    (void)printf("failed: %s\n", error.text);
+    (void)printf("%s: %s\n", names[result], error.text);
     return 4;
 }

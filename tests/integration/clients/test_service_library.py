@@ -27,10 +27,10 @@ def test_identities_come_and_go(emulator):
     module = tree(call(emulator, "create", "a#b", "m%1"))
     assert (module["deviceId"], module["moduleId"]) == ("a#b", "m%1")
     assert tree(call(emulator, "get", "a#b", "m%1"))["authentication"] == module["authentication"]
-    assert call(emulator, "delete", "a#b", "m%1") == (0, [])
+    assert call(emulator, "delete", "", "a#b", "m%1") == (0, [])
     code, lines = call(emulator, "get", "a#b", "m%1")
     assert code == 3 and lines[0].startswith("refused 404 ModuleNotFound")
-    assert call(emulator, "delete", "a#b") == (0, [])
+    assert call(emulator, "delete", "", "a#b") == (0, [])
     code, lines = call(emulator, "get", "a#b")
     assert code == 3 and lines[0].startswith("refused 404 DeviceNotFound")
 
@@ -44,11 +44,11 @@ def test_what_exists_is_not_created_again(emulator):
 def test_an_etag_guards_an_update(emulator, owner):
     owner.create_device("d1")
     etag = tree(call(emulator, "twin", "d1"))["etag"]
-    after = tree(call(emulator, "update", "d1", etag, '{"tags":{"n":1}}'))
+    after = tree(call(emulator, "update", etag, '{"tags":{"n":1}}', "d1"))
     assert after["tags"] == {"n": 1}
-    code, lines = call(emulator, "update", "d1", etag, '{"tags":{"n":2}}')
+    code, lines = call(emulator, "update", etag, '{"tags":{"n":2}}', "d1")
     assert code == 3 and lines[0].startswith("refused 412 PreconditionFailed")
-    assert tree(call(emulator, "update", "d1", "", '{"tags":{"n":3}}'))["tags"] == {"n": 3}
+    assert tree(call(emulator, "update", "", '{"tags":{"n":3}}', "d1"))["tags"] == {"n": 3}
 
 
 def test_a_query_walks_all_pages_or_stops_when_asked(emulator, owner):
@@ -66,9 +66,9 @@ def test_a_query_walks_all_pages_or_stops_when_asked(emulator, owner):
 
 def test_a_method_reaches_the_device_or_the_caller_is_told(emulator, owner):
     device = owner.create_device("d1")
-    code, lines = call(emulator, "method", "nobody", "ping", 5, 0)
+    code, lines = call(emulator, "method", "ping", 5, 0, "", "nobody")
     assert code == 3 and lines[0].startswith("refused 404 DeviceNotFound")
-    code, lines = call(emulator, "method", "d1", "ping", 5, 1)
+    code, lines = call(emulator, "method", "ping", 5, 1, "", "d1")
     assert code == 3 and lines[0].startswith("refused 404 DeviceNotOnline")
     with Program("device_probe", device_string(emulator, device), ca=emulator.ca_path) as probe:
         probe.say("connect")
@@ -76,13 +76,13 @@ def test_a_method_reaches_the_device_or_the_caller_is_told(emulator, owner):
         with Program(
             "service_probe",
             service_string(emulator),
-            *("method", "d1", "ping", 0, 0, '{"n":[1,"x"]}'),
+            *("method", "ping", 0, 0, '{"n":[1,"x"]}', "d1"),
             ca=emulator.ca_path,
         ) as caller:
             probe.wait_for('method ping {"n":[1,"x"]}')
             probe.say("respond [true]")
             assert caller.finish()[:2] == (0, "200 [true]\n")
-        code, lines = call(emulator, "method", "d1", "ping", 5, 0)
+        code, lines = call(emulator, "method", "ping", 5, 0, "", "d1")
         assert code == 3 and lines[0].startswith("refused 504 GatewayTimeout")
 
 

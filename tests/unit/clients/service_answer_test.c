@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "clients/service/service_client_internal.h"
+#include "clients/service/service_internal.h"
 
 #include "check.h"
 
@@ -7,39 +7,47 @@ static void refusals_are_understood_in_both_forms(void **state)
 {
     (void)state;
     static const struct {
+        enum iothub_result result;
         long status;
         const char *header;
         const char *body;
         const char *code;
         const char *text;
     } cases[] = {
-        {404, "DeviceNotFound",
+        {IOTHUB_REFUSED, 404, "DeviceNotFound",
          "{\"Message\":\"ErrorCode:DeviceNotFound;dev1\",\"ExceptionMessage\":\"Tracking ID:0\"}",
          "DeviceNotFound", "the hub answered 404 DeviceNotFound: dev1"},
-        {409, "", "{\"Message\":\"ErrorCode:DeviceAlreadyExists;A device ... ; registered.\"}",
+        {IOTHUB_REFUSED, 409, "",
+         "{\"Message\":\"ErrorCode:DeviceAlreadyExists;A device ... ; registered.\"}",
          "DeviceAlreadyExists",
          "the hub answered 409 DeviceAlreadyExists: A device ... ; registered."},
-        {404, "DeviceNotOnline",
+        {IOTHUB_REFUSED, 404, "DeviceNotOnline",
          "{\"Message\":\"{\\\"errorCode\\\":404103,\\\"message\\\":\\\"Timed out\\\"}\"}",
          "DeviceNotOnline", "the hub answered 404 DeviceNotOnline: Timed out"},
-        {404, "", "{\"Message\":\"{\\\"errorCode\\\":404103,\\\"message\\\":\\\"Timed out\\\"}\"}",
-         "404103", "the hub answered 404 404103: Timed out"},
-        {404, "", "{\"Message\":\"{\\\"errorCode\\\":404103}\"}", "404103",
+        {IOTHUB_REFUSED, 404, "",
+         "{\"Message\":\"{\\\"errorCode\\\":404103,\\\"message\\\":\\\"Timed out\\\"}\"}", "404103",
+         "the hub answered 404 404103: Timed out"},
+        {IOTHUB_REFUSED, 404, "", "{\"Message\":\"{\\\"errorCode\\\":404103}\"}", "404103",
          "the hub answered 404 404103"},
-        {400, "ArgumentInvalid", "{\"Message\":\"no code here\"}", "ArgumentInvalid",
-         "the hub answered 400 ArgumentInvalid: no code here"},
-        {400, "", "{\"Message\":\"ErrorCode:NoText\"}", "",
+        {IOTHUB_REFUSED, 400, "ArgumentInvalid", "{\"Message\":\"no code here\"}",
+         "ArgumentInvalid", "the hub answered 400 ArgumentInvalid: no code here"},
+        {IOTHUB_REFUSED, 400, "", "{\"Message\":\"ErrorCode:NoText\"}", "",
          "the hub answered 400: ErrorCode:NoText"},
-        {502, "", "<html>a proxy says no</html>", "",
+        {IOTHUB_REFUSED, 502, "", "<html>a proxy says no</html>", "",
          "the hub answered 502: <html>a proxy says no</html>"},
-        {503, "", "", "", "the hub answered 503"},
-        {500, "", "{\"Other\":1}", "", "the hub answered 500: {\"Other\":1}"},
-        {500, "", "[]", "", "the hub answered 500: []"},
+        {IOTHUB_UNAVAILABLE, 429, "ThrottlingException",
+         "{\"Message\":\"ErrorCode:ThrottlingException;slower\"}", "ThrottlingException",
+         "the hub answered 429 ThrottlingException: slower"},
+        {IOTHUB_UNAVAILABLE, 503, "", "", "", "the hub answered 503"},
+        {IOTHUB_REFUSED, 500, "", "{\"Other\":1}", "", "the hub answered 500: {\"Other\":1}"},
+        {IOTHUB_REFUSED, 500, "", "[]", "", "the hub answered 500: []"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        struct service_error error;
-        service_error_from_answer(&error, cases[i].status, str_from(cases[i].header),
-                                  str_from(cases[i].body));
+        struct iothub_error error;
+        assert_int_equal(service_refused(&error, cases[i].status, str_from(cases[i].header),
+                                         str_from(cases[i].body)),
+                         cases[i].result);
+        assert_int_equal(error.result, cases[i].result);
         assert_int_equal(error.http_status, cases[i].status);
         assert_string_equal(error.code, cases[i].code);
         assert_string_equal(error.text, cases[i].text);
@@ -51,30 +59,39 @@ static void long_codes_and_bodies_are_cut(void **state)
     (void)state;
     char body[5000];
     memset(body, 'x', sizeof(body));
-    struct service_error error;
-    service_error_from_answer(&error, 500, str_of(body, sizeof(body)), str_of(body, sizeof(body)));
-    assert_int_equal(strlen(error.code), SERVICE_CODE_SIZE - 1);
-    assert_true(strlen(error.text) < PROBLEM_TEXT_SIZE);
+    struct iothub_error error;
+    service_refused(&error, 500, str_of(body, sizeof(body)), str_of(body, sizeof(body)));
+    assert_int_equal(strlen(error.code), IOTHUB_CODE_SIZE - 1);
+    assert_true(strlen(error.text) < IOTHUB_TEXT_SIZE);
 }
 
 static void failures_without_an_answer_have_no_status(void **state)
 {
     (void)state;
-    struct service_error error = {.http_status = 404, .code = "DeviceNotFound"};
-    assert_int_equal(service_failed(&error, "no %s", "route"), SERVICE_FAILED);
+    struct iothub_error error = {.http_status = 404, .code = "DeviceNotFound"};
+    assert_int_equal(service_failed(&error, IOTHUB_UNTRUSTED, "no %s", "route"), IOTHUB_UNTRUSTED);
+    assert_int_equal(error.result, IOTHUB_UNTRUSTED);
     assert_int_equal(error.http_status, 0);
     assert_string_equal(error.code, "");
     assert_string_equal(error.text, "no route");
-    assert_int_equal(service_failed_with(&error, STATUS_NO_MEMORY), SERVICE_FAILED);
+    assert_int_equal(service_not_built(&error, STATUS_NO_MEMORY), IOTHUB_NO_MEMORY);
     assert_string_equal(error.text, status_text(STATUS_NO_MEMORY));
+    assert_int_equal(service_not_built(&error, STATUS_LIMIT), IOTHUB_INVALID);
+}
+
+static void a_caller_without_an_error_gets_the_result_alone(void **state)
+{
+    (void)state;
+    assert_int_equal(service_refused(NULL, 404, STR_EMPTY, STR_EMPTY), IOTHUB_REFUSED);
+    assert_int_equal(service_failed(NULL, IOTHUB_INVALID, "x"), IOTHUB_INVALID);
+    assert_int_equal(service_no_memory(NULL), IOTHUB_NO_MEMORY);
 }
 
 static void read_it_again(void *ctx)
 {
     (void)ctx;
-    struct service_error error;
-    service_error_from_answer(&error, 404, STR_EMPTY,
-                              STR("{\"Message\":\"{\\\"errorCode\\\":404103}\"}"));
+    struct iothub_error error;
+    service_refused(&error, 404, STR_EMPTY, STR("{\"Message\":\"{\\\"errorCode\\\":404103}\"}"));
     assert_int_equal(error.http_status, 404);
 }
 
@@ -91,6 +108,7 @@ int main(void)
         cmocka_unit_test(refusals_are_understood_in_both_forms),
         cmocka_unit_test(long_codes_and_bodies_are_cut),
         cmocka_unit_test(failures_without_an_answer_have_no_status),
+        cmocka_unit_test(a_caller_without_an_error_gets_the_result_alone),
         cmocka_unit_test(refused_memory_costs_the_words_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-#include "clients/service/service_client.h"
+#include <iothub/service.h>
 
 #include <stdlib.h>
 
+#include "base/json.h"
 #include "check.h"
 
 #define KEY "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+
+static void destroyp(struct iothub_service **service)
+{
+    iothub_service_destroy(*service);
+}
 
 static void connection_strings_are_taken_or_explained(void **state)
 {
@@ -20,6 +26,9 @@ static void connection_strings_are_taken_or_explained(void **state)
         {"HostName=localhost:8443;SharedAccessKeyName=service;SharedAccessKey=" KEY, "localhost",
          ""},
         {"HostName=h;SharedAccessSignature=SharedAccessSignature sr=h&sig=x&se=1", "h", ""},
+        {"Endpoint=sb://n.servicebus.windows.net/;SharedAccessKeyName=n;SharedAccessKey=" KEY, NULL,
+         "Event Hubs"},
+        {"DefaultEndpointsProtocol=https;AccountName=a;AccountKey=" KEY, NULL, "storage"},
         {"", NULL, "HostName"},
         {"nonsense", NULL, "has no '='"},
         {"HostName=h;SharedAccessKeyName=n", NULL, "SharedAccessKey"},
@@ -29,11 +38,12 @@ static void connection_strings_are_taken_or_explained(void **state)
         {"HostName=https://h;SharedAccessKeyName=n;SharedAccessKey=" KEY, NULL, "https://"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        struct service_client *client CLEANUP(service_client_destroyp) = NULL;
-        struct service_error error = {.http_status = 1};
-        const enum service_result result = service_client_create(cases[i].text, &client, &error);
+        struct iothub_service *client CLEANUP(destroyp) = NULL;
+        struct iothub_error error = {.http_status = 1};
+        const enum iothub_result result =
+            iothub_service_create(cases[i].text, NULL, &client, &error);
         if (cases[i].host == NULL) {
-            assert_int_equal(result, SERVICE_FAILED);
+            assert_int_equal(result, IOTHUB_INVALID);
             assert_null(client);
             assert_int_equal(error.http_status, 0);
             if (strstr(error.text, cases[i].says) == NULL) {
@@ -41,38 +51,38 @@ static void connection_strings_are_taken_or_explained(void **state)
             }
             assert_non_null(strstr(error.text, cases[i].says));
         } else {
-            assert_int_equal(result, SERVICE_OK);
-            assert_string_equal(service_client_host(client), cases[i].host);
+            assert_int_equal(result, IOTHUB_OK);
+            assert_string_equal(iothub_service_host(client), cases[i].host);
         }
     }
 }
 
 /* Nobody listens on port 1, and nothing below gets as far as to find out. */
-static struct service_client *open_client(void)
+static struct iothub_service *open_client(void)
 {
-    struct service_client *client = NULL;
-    struct service_error error;
+    struct iothub_service *client = NULL;
+    struct iothub_error error;
     assert_int_equal(
-        service_client_create("HostName=localhost:1;SharedAccessKeyName=n;SharedAccessKey=" KEY,
-                              &client, &error),
-        SERVICE_OK);
+        iothub_service_create("HostName=localhost:1;SharedAccessKeyName=n;SharedAccessKey=" KEY,
+                              NULL, &client, &error),
+        IOTHUB_OK);
     return client;
 }
 
 static void what_is_not_json_is_not_sent(void **state)
 {
     (void)state;
-    struct service_client *client CLEANUP(service_client_destroyp) = open_client();
-    const struct service_identity device = {.device_id = "d1"};
-    struct service_error error;
+    struct iothub_service *client CLEANUP(destroyp) = open_client();
+    const struct iothub_service_id device = {.device_id = "d1"};
+    struct iothub_error error;
     cJSON *tree = NULL;
     int status = 7;
-    assert_int_equal(service_twin_update(client, device, "{\"tags\":", NULL, &tree, &error),
-                     SERVICE_FAILED);
+    assert_int_equal(iothub_service_twin_update(client, device, "{\"tags\":", NULL, &tree, &error),
+                     IOTHUB_INVALID);
     assert_non_null(strstr(error.text, "the patch is not JSON"));
-    const struct service_method method = {.name = "m", .payload_json = "{"};
-    assert_int_equal(service_method_invoke(client, device, &method, &status, &tree, &error),
-                     SERVICE_FAILED);
+    const struct iothub_service_method method = {.name = "m", .payload_json = "{"};
+    assert_int_equal(iothub_service_method_invoke(client, device, &method, &status, &tree, &error),
+                     IOTHUB_INVALID);
     assert_non_null(strstr(error.text, "the payload is not JSON"));
     assert_null(tree);
     assert_int_equal(status, 7);
@@ -81,12 +91,12 @@ static void what_is_not_json_is_not_sent(void **state)
 static void a_hub_that_does_not_answer_is_named(void **state)
 {
     (void)state;
-    struct service_client *client CLEANUP(service_client_destroyp) = open_client();
-    struct service_error error;
+    struct iothub_service *client CLEANUP(destroyp) = open_client();
+    struct iothub_error error;
     cJSON *tree = NULL;
-    assert_int_equal(
-        service_twin_get(client, (struct service_identity){.device_id = "d1"}, &tree, &error),
-        SERVICE_FAILED);
+    assert_int_equal(iothub_service_twin_get(client, (struct iothub_service_id){.device_id = "d1"},
+                                             &tree, &error),
+                     IOTHUB_UNAVAILABLE);
     assert_non_null(strstr(error.text, "localhost, port 1"));
     assert_int_equal(error.http_status, 0);
     assert_null(tree);
@@ -108,26 +118,28 @@ static void a_key_is_found_or_is_empty(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         cJSON *identity CLEANUP(json_destroyp) = NULL;
         assert_int_equal(json_parse(str_from(cases[i].identity), &identity, NULL), STATUS_OK);
-        assert_string_equal(service_identity_primary_key(identity), cases[i].key);
+        assert_string_equal(iothub_service_identity_key(identity, IOTHUB_SERVICE_PRIMARY_KEY),
+                            cases[i].key);
     }
 }
 
 static void create_one(void *ctx)
 {
     (void)ctx;
-    struct service_client *client = NULL;
-    struct service_error error = {.text = ""};
-    const enum service_result result = service_client_create(
-        "HostName=localhost:1;SharedAccessKeyName=n;SharedAccessKey=" KEY, &client, &error);
-    assert_true((result == SERVICE_OK) == (client != NULL));
-    assert_true(result == SERVICE_OK || error.text[0] != '\0');
+    struct iothub_service *client = NULL;
+    struct iothub_error error = {.text = ""};
+    const enum iothub_result result = iothub_service_create(
+        "HostName=localhost:1;SharedAccessKeyName=n;SharedAccessKey=" KEY, NULL, &client, &error);
+    assert_true((result == IOTHUB_OK) == (client != NULL));
+    assert_true(result == IOTHUB_OK || error.text[0] != '\0');
     if (client != NULL) {
         cJSON *tree = NULL;
-        const struct service_identity module = {.device_id = "d1", .module_id = "m1"};
-        assert_int_equal(service_identity_create(client, module, &tree, &error), SERVICE_FAILED);
+        const struct iothub_service_id module = {.device_id = "d1", .module_id = "m1"};
+        assert_int_not_equal(iothub_service_identity_create(client, module, NULL, &tree, &error),
+                             IOTHUB_OK);
         assert_null(tree);
     }
-    service_client_destroy(client);
+    iothub_service_destroy(client);
 }
 
 static void refused_memory_is_told_and_nothing_leaks(void **state)
