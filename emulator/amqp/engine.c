@@ -327,6 +327,43 @@ void amqp_engine_events(struct amqp_endpoint *endpoint)
 
 /* ---- bytes ---- */
 
+/* Returns whether the engine has given all it had. */
+static bool give_output(struct amqp_conn *conn)
+{
+    size_t partial = 0; /* bytes of a frame that has not come whole */
+    for (;;) {
+        const ssize_t pending = pn_transport_pending(conn->transport);
+        if (pending < 0) {
+            amqp_conn_end(conn, conn->why[0] != '\0' ? conn->why : "the connection was closed");
+            return true;
+        }
+        if ((size_t)pending == partial) {
+            return true;
+        }
+        if (net_conn_unsent(conn->net) >= AMQP_OUTPUT_SIZE_HIGH) {
+            return false;
+        }
+        amqp_incoming_note_output(conn,
+                                  str_of(pn_transport_head(conn->transport), (size_t)pending));
+        const size_t taken = amqp_complete_append(
+            net_conn_output(conn->net), str_of(pn_transport_head(conn->transport), (size_t)pending),
+            conn->peer_frame_size_max);
+        pn_transport_pop(conn->transport, taken);
+        partial = (size_t)pending - taken; /* asked again, Proton makes room for the rest of it */
+    }
+}
+
+/* Into net's output: what the engine has, then outcomes. Returns whether that was all, and little
+ * enough of it waits to leave. */
+static bool say(struct amqp_conn *conn)
+{
+    const bool all = give_output(conn);
+    if (conn->state == AMQP_ENGINE && !conn->closing) {
+        amqp_incoming_flush(conn);
+    }
+    return all && net_conn_unsent(conn->net) < AMQP_OUTPUT_SIZE_HIGH;
+}
+
 /* The engine is to leave room in its frames for what completes them. The size of the open that was
  * put into `copy`; 0: it goes to the engine as it is. */
 static size_t prepare_open(struct amqp_conn *conn, struct str bytes, struct buf *copy)
@@ -455,6 +492,15 @@ static struct run next_run(struct amqp_conn *conn, struct str data, struct probl
     return run;
 }
 
+/* Proton says attaches before detaches; a peer that gives a link's name to a new one right behind
+ * its detach would hear of the new one first, and take it for the old. */
+static void answer_detach(struct amqp_conn *conn)
+{
+    if (conn->state == AMQP_ENGINE) {
+        (void)say(conn);
+    }
+}
+
 size_t amqp_engine_received(struct amqp_conn *conn, struct str data)
 {
     struct problem problem; /* cleared no further: this runs for every record */
@@ -480,38 +526,15 @@ size_t amqp_engine_received(struct amqp_conn *conn, struct str data)
         if (!taken) {
             return data.size;
         }
+        if (run.special.code == FRAME_DETACH) {
+            answer_detach(conn);
+        }
     }
     if (run.malformed && !conn->closing) {
         amqp_engine_refuse(conn, HUB_FORMAT_ERROR, problem.text);
         return data.size;
     }
     return run.size;
-}
-
-/* Returns whether the engine has given all it had. */
-static bool give_output(struct amqp_conn *conn)
-{
-    size_t partial = 0; /* bytes of a frame that has not come whole */
-    for (;;) {
-        const ssize_t pending = pn_transport_pending(conn->transport);
-        if (pending < 0) {
-            amqp_conn_end(conn, conn->why[0] != '\0' ? conn->why : "the connection was closed");
-            return true;
-        }
-        if ((size_t)pending == partial) {
-            return true;
-        }
-        if (net_conn_unsent(conn->net) >= AMQP_OUTPUT_SIZE_HIGH) {
-            return false;
-        }
-        amqp_incoming_note_output(conn,
-                                  str_of(pn_transport_head(conn->transport), (size_t)pending));
-        const size_t taken = amqp_complete_append(
-            net_conn_output(conn->net), str_of(pn_transport_head(conn->transport), (size_t)pending),
-            conn->peer_frame_size_max);
-        pn_transport_pop(conn->transport, taken);
-        partial = (size_t)pending - taken; /* asked again, Proton makes room for the rest of it */
-    }
 }
 
 /* Transfers pass the engine by: once a second it is told that the peer is still there. */
@@ -537,17 +560,6 @@ static void tell_time(struct amqp_conn *conn)
         amqp_timer_start(conn->endpoint, &conn->heartbeat,
                          due_ms > now_ms ? (uint64_t)(due_ms - now_ms) : 0);
     }
-}
-
-/* Into net's output: what the engine has, then outcomes. Returns whether that was all, and little
- * enough of it waits to leave. */
-static bool say(struct amqp_conn *conn)
-{
-    const bool all = give_output(conn);
-    if (conn->state == AMQP_ENGINE && !conn->closing) {
-        amqp_incoming_flush(conn);
-    }
-    return all && net_conn_unsent(conn->net) < AMQP_OUTPUT_SIZE_HIGH;
 }
 
 void amqp_engine_say(struct amqp_conn *conn)

@@ -5,7 +5,7 @@ import base64
 import uuid
 
 import pytest
-from proton import Message, int32, symbol, timestamp, ulong
+from proton import Message, int32, symbol, timestamp, uint, ulong
 
 import amqp_bytes as raw_amqp
 import packets
@@ -51,6 +51,20 @@ def outcome_of(client):
 
 
 # ---- the link ----
+
+
+@pytest.mark.parametrize("handle", [2, 3])
+def test_a_name_given_to_a_new_link_right_behind_its_detach_is_answered_in_that_order(by_hand, handle):
+    by_hand.send(
+        raw_amqp.frame(raw_amqp.DETACH, [uint(2), True]),
+        raw_amqp.attach_frame(EVENTS, handle=handle, name="raw-2"),
+    )
+    frames = [by_hand.frame() for _ in range(3)]
+    answers = [frame for frame in frames if frame.code in (raw_amqp.ATTACH, raw_amqp.DETACH)]
+    assert [frame.code for frame in answers] == [raw_amqp.DETACH, raw_amqp.ATTACH]
+    assert answers[1].fields[0] == "raw-2"
+    by_hand.send(raw_amqp.transfer_frame(data_section(b"1"), handle=handle))
+    assert outcome_of(by_hand)[0] == raw_amqp.ACCEPTED
 
 
 def test_case_45_the_attach_names_a_largest_message_and_echoes_both_ends(device):
