@@ -2,6 +2,7 @@
 #include "clients/device/topics_internal.h"
 
 #include <limits.h>
+#include <stddef.h>
 
 #include "base/url.h"
 
@@ -24,21 +25,53 @@ void topic_append_method_response(struct buf *out, int status, const char *reque
     buf_append_format(out, "$iothub/methods/res/%d/?$rid=%s", status, request_id);
 }
 
+/* The system properties, as a property bag spells them (device protocol reference, 2.2). */
+static const struct {
+    struct str key;
+    size_t offset; /* of the text in struct iothub_device_message */
+} system_properties[] = {
+    {{"$.mid", 5}, offsetof(struct iothub_device_message, message_id)},
+    {{"$.cid", 5}, offsetof(struct iothub_device_message, correlation_id)},
+    {{"$.uid", 5}, offsetof(struct iothub_device_message, user_id)},
+    {{"$.ct", 4}, offsetof(struct iothub_device_message, content_type)},
+    {{"$.ce", 4}, offsetof(struct iothub_device_message, content_encoding)},
+    {{"$.ctime", 7}, offsetof(struct iothub_device_message, creation_time_utc)},
+    {{"$.exp", 5}, offsetof(struct iothub_device_message, expiry_time_utc)},
+    {{"$.sub", 5}, offsetof(struct iothub_device_message, component)},
+    {{"$.on", 4}, offsetof(struct iothub_device_message, output)},
+};
+
+static void append_property(struct buf *out, size_t bag_start, struct str key, const char *value)
+{
+    if (out->size > bag_start) {
+        buf_append_byte(out, '&');
+    }
+    url_encode_append(out, key);
+    if (value != NULL) {
+        buf_append_byte(out, '=');
+        url_encode_append(out, str_from(value));
+    }
+}
+
 void topic_append_telemetry(struct buf *out, const char *device_id, const char *module_id,
-                            const struct device_property *properties, size_t property_count)
+                            const struct iothub_device_message *message)
 {
     buf_append_format(out, "devices/%s/", device_id);
     if (module_id[0] != '\0') {
         buf_append_format(out, "modules/%s/", module_id);
     }
     buf_append_str(out, STR("messages/events/"));
-    for (size_t i = 0; i < property_count; i++) {
-        if (i > 0) {
-            buf_append_byte(out, '&');
+    const size_t start = out->size;
+    for (size_t i = 0; i < ARRAY_SIZE(system_properties); i++) {
+        const char *const *value =
+            (const void *)((const char *)message + system_properties[i].offset);
+        if (*value != NULL) {
+            append_property(out, start, system_properties[i].key, *value);
         }
-        url_encode_append(out, str_from(properties[i].name));
-        buf_append_byte(out, '=');
-        url_encode_append(out, str_from(properties[i].value));
+    }
+    for (size_t i = 0; i < message->property_count; i++) {
+        append_property(out, start, str_from(message->properties[i].name),
+                        message->properties[i].value);
     }
 }
 

@@ -6,8 +6,9 @@
  * The topic names of device protocol reference 2.1, 4 and 5: written for what we publish, read for
  * what arrives. Pure functions.
  */
+#include <iothub/device.h>
+
 #include "base/buf.h"
-#include "clients/device/device_client.h"
 
 #define TOPIC_FILTER_TWIN_RESPONSES "$iothub/twin/res/#"
 #define TOPIC_FILTER_DESIRED        "$iothub/twin/PATCH/properties/desired/#"
@@ -19,7 +20,7 @@ void topic_append_method_response(struct buf *out, int status, const char *reque
 
 /* `module_id` is "" for a device. Ids stand as they are, properties percent-encoded. */
 void topic_append_telemetry(struct buf *out, const char *device_id, const char *module_id,
-                            const struct device_property *properties, size_t property_count);
+                            const struct iothub_device_message *message);
 
 enum topic_kind {
     TOPIC_UNKNOWN,

@@ -10,7 +10,8 @@
  */
 #include <stdio.h>
 
-#include "clients/device/device_client.h"
+#include <iothub/device.h>
+
 #include "clients/tutorials/program.h"
 
 static const struct program program = {
@@ -20,14 +21,15 @@ static const struct program program = {
     .environment = "IOTHUB_MODULE_CONNECTION_STRING",
 };
 
-static void desired_changed(struct device_client *client, const struct device_desired *desired,
-                            void *ctx)
+static void desired_changed(struct iothub_device *device,
+                            const struct iothub_device_desired *desired, void *ctx)
 {
     (void)ctx;
     program_say_json("The desired properties changed:", desired->properties);
 
     /* A patch holds what changed, which may be something else. */
-    const cJSON *interval = json_member(desired->properties, "telemetryInterval");
+    const cJSON *interval =
+        cJSON_GetObjectItemCaseSensitive(desired->properties, "telemetryInterval");
     if (!cJSON_IsNumber(interval)) {
         return;
     }
@@ -35,32 +37,42 @@ static void desired_changed(struct device_client *client, const struct device_de
     /* Here a real module would set its timer. Then it says so. */
     char patch[64];
     (void)snprintf(patch, sizeof(patch), "{\"telemetryInterval\": %g}", interval->valuedouble);
-    struct problem problem;
-    if (device_client_report(client, patch, NULL, &problem) != STATUS_OK) {
-        (void)program_fail(problem.text); /* no reason to end: the next change may fare better */
+    struct iothub_error error;
+    if (iothub_device_report(device, patch, NULL, &error) != IOTHUB_OK) {
+        (void)program_fail(error.text); /* no reason to end: the next change may fare better */
         return;
     }
     program_say("Reported: %s", patch);
 }
 
-int main(int argc, char **argv)
+static int listen_until_stopped(struct iothub_device *device)
 {
-    const char *connection_string = program_connection_string(&program, argc, argv);
-    struct problem problem;
-    program_catch_ctrl_c();
-
-    const struct device_client_handlers handlers = {.desired = desired_changed};
-    struct device_client *client CLEANUP(device_client_destroyp) = NULL;
-    if (device_client_create(connection_string, &handlers, &client, &problem) != STATUS_OK ||
-        device_client_connect(client, &problem) != STATUS_OK) {
-        return program_fail(problem.text);
+    struct iothub_error error;
+    if (iothub_device_connect(device, &error) != IOTHUB_OK) {
+        return program_fail(error.text);
     }
     program_say("Waiting for desired properties; Ctrl-C ends.");
 
     while (!program_stopped()) {
-        if (device_client_run(client, 1000, &problem) != STATUS_OK) {
-            return program_fail(problem.text);
+        if (iothub_device_run(device, 1000, &error) != IOTHUB_OK) {
+            return program_fail(error.text);
         }
     }
     return 0;
+}
+
+int main(int argc, char **argv)
+{
+    const char *connection_string = program_connection_string(&program, argc, argv);
+    program_catch_ctrl_c();
+
+    const struct iothub_device_handlers handlers = {.desired = desired_changed};
+    struct iothub_device *device = NULL;
+    struct iothub_error error;
+    if (iothub_device_create(connection_string, &handlers, &device, &error) != IOTHUB_OK) {
+        return program_fail(error.text);
+    }
+    const int code = listen_until_stopped(device);
+    iothub_device_destroy(device);
+    return code;
 }

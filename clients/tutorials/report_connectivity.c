@@ -7,7 +7,8 @@
  * add_tags_and_query.c: the second query there finds this device by what it reported, and the
  * desired power level arrives here.
  */
-#include "clients/device/device_client.h"
+#include <iothub/device.h>
+
 #include "clients/tutorials/program.h"
 
 static const struct program program = {
@@ -18,39 +19,49 @@ static const struct program program = {
 };
 
 /* The service changed what it desires. A patch holds the changed properties only. */
-static void desired_changed(struct device_client *client, const struct device_desired *desired,
-                            void *ctx)
+static void desired_changed(struct iothub_device *device,
+                            const struct iothub_device_desired *desired, void *ctx)
 {
-    (void)client;
+    (void)device;
     (void)ctx;
     program_say_json("The desired properties changed:", desired->properties);
+}
+
+static int report_and_listen(struct iothub_device *device)
+{
+    struct iothub_error error;
+    if (iothub_device_connect(device, &error) != IOTHUB_OK) {
+        return program_fail(error.text);
+    }
+
+    /* Reported properties are merged into the twin, just as desired ones are. */
+    if (iothub_device_report(device, "{\"connectivity\": \"cellular\"}", NULL, &error) !=
+        IOTHUB_OK) {
+        return program_fail(error.text);
+    }
+    program_say("Reported: connectivity is cellular. Waiting for desired properties; Ctrl-C ends.");
+
+    while (!program_stopped()) {
+        /* Our handler is called from within. */
+        if (iothub_device_run(device, 1000, &error) != IOTHUB_OK) {
+            return program_fail(error.text);
+        }
+    }
+    return 0;
 }
 
 int main(int argc, char **argv)
 {
     const char *connection_string = program_connection_string(&program, argc, argv);
-    struct problem problem;
     program_catch_ctrl_c();
 
-    /* The client calls our handler from within device_client_run(), below. */
-    const struct device_client_handlers handlers = {.desired = desired_changed};
-    struct device_client *client CLEANUP(device_client_destroyp) = NULL;
-    if (device_client_create(connection_string, &handlers, &client, &problem) != STATUS_OK ||
-        device_client_connect(client, &problem) != STATUS_OK) {
-        return program_fail(problem.text);
+    const struct iothub_device_handlers handlers = {.desired = desired_changed};
+    struct iothub_device *device = NULL;
+    struct iothub_error error;
+    if (iothub_device_create(connection_string, &handlers, &device, &error) != IOTHUB_OK) {
+        return program_fail(error.text);
     }
-
-    /* Reported properties are merged into the twin, just as desired ones are. */
-    if (device_client_report(client, "{\"connectivity\": \"cellular\"}", NULL, &problem) !=
-        STATUS_OK) {
-        return program_fail(problem.text);
-    }
-    program_say("Reported: connectivity is cellular. Waiting for desired properties; Ctrl-C ends.");
-
-    while (!program_stopped()) {
-        if (device_client_run(client, 1000, &problem) != STATUS_OK) {
-            return program_fail(problem.text);
-        }
-    }
-    return 0;
+    const int code = report_and_listen(device);
+    iothub_device_destroy(device);
+    return code;
 }

@@ -16,11 +16,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "clients/device/device_client.h"
+#include <iothub/device.h>
+
+#include "base/attr.h"
+#include "base/json.h"
 
 struct probe {
-    struct device_client *client;
-    char request_id[DEVICE_REQUEST_ID_SIZE];
+    struct iothub_device *device;
+    char request_id[IOTHUB_DEVICE_REQUEST_ID_SIZE];
     bool connected;
 };
 
@@ -32,28 +35,41 @@ static void say_tree(const char *label, const cJSON *tree)
     cJSON_free(text);
 }
 
-static void say_status(enum status status, const char *words)
+static const char *name_of(enum iothub_result result)
 {
-    if (status == STATUS_OK) {
+    static const char *const names[] = {
+        [IOTHUB_OK] = "ok",
+        [IOTHUB_INVALID] = "invalid",
+        [IOTHUB_REFUSED] = "refused",
+        [IOTHUB_UNAVAILABLE] = "unavailable",
+        [IOTHUB_UNTRUSTED] = "untrusted",
+        [IOTHUB_NO_MEMORY] = "no memory",
+    };
+    return names[result];
+}
+
+static void say_status(enum iothub_result status, const char *words)
+{
+    if (status == IOTHUB_OK) {
         (void)printf("ok %s\n", words);
     } else {
-        (void)printf("failed %s: %s\n", status_text(status), words);
+        (void)printf("failed %s: %s\n", name_of(status), words);
     }
     (void)fflush(stdout);
 }
 
-static void desired_changed(struct device_client *client, const struct device_desired *desired,
-                            void *ctx)
+static void desired_changed(struct iothub_device *device,
+                            const struct iothub_device_desired *desired, void *ctx)
 {
-    (void)client;
+    (void)device;
     (void)ctx;
     say_tree(desired->whole ? "desired whole" : "desired patch", desired->properties);
 }
 
-static void method_called(struct device_client *client, const struct device_method *method,
+static void method_called(struct iothub_device *device, const struct iothub_device_method *method,
                           void *ctx)
 {
-    (void)client;
+    (void)device;
     struct probe *probe = ctx;
     memcpy(probe->request_id, method->request_id, sizeof(probe->request_id));
     char label[128];
@@ -61,39 +77,44 @@ static void method_called(struct device_client *client, const struct device_meth
     say_tree(label, method->payload);
 }
 
-static void connection_changed(struct device_client *client, bool connected, const char *reason,
-                               void *ctx)
+static void connection_changed(struct iothub_device *device, enum iothub_device_event event,
+                               const char *reason, void *ctx)
 {
-    (void)client;
+    (void)device;
     (void)ctx;
-    (void)printf(connected ? "made%s\n" : "lost: %s\n", reason);
+    (void)printf(event == IOTHUB_DEVICE_BACK ? "made%s\n" : "lost: %s\n", reason);
     (void)fflush(stdout);
 }
 
-static enum status send_telemetry(struct probe *probe, struct str body, struct problem *problem)
+static enum iothub_result send_telemetry(struct probe *probe, struct str body,
+                                         struct iothub_error *error)
 {
-    static const struct device_property properties[] = {
-        {"$.ct", "application/json"},
-        {"a property", "1 & 2"},
+    static const struct iothub_device_property properties[] = {{"a property", "1 & 2"}};
+    const struct iothub_device_message message = {
+        .body = body.data,
+        .body_size = body.size,
+        .content_type = "application/json",
+        .properties = properties,
+        .property_count = ARRAY_SIZE(properties),
     };
-    return device_client_send(probe->client, body, properties, ARRAY_SIZE(properties), problem);
+    return iothub_device_send(probe->device, &message, error);
 }
 
-static enum status show_twin(struct probe *probe, struct problem *problem)
+static enum iothub_result show_twin(struct probe *probe, struct iothub_error *error)
 {
     cJSON *twin CLEANUP(json_destroyp) = NULL;
-    const enum status status = device_client_get_twin(probe->client, &twin, problem);
-    if (status == STATUS_OK) {
+    const enum iothub_result status = iothub_device_get_twin(probe->device, &twin, error);
+    if (status == IOTHUB_OK) {
         say_tree("twin", twin);
     }
     return status;
 }
 
-static enum status report(struct probe *probe, const char *patch, struct problem *problem)
+static enum iothub_result report(struct probe *probe, const char *patch, struct iothub_error *error)
 {
     int64_t version = 0;
-    const enum status status = device_client_report(probe->client, patch, &version, problem);
-    if (status == STATUS_OK) {
+    const enum iothub_result status = iothub_device_report(probe->device, patch, &version, error);
+    if (status == IOTHUB_OK) {
         (void)printf("version %d\n", (int)version);
     }
     return status;
@@ -103,30 +124,31 @@ static void obey(struct probe *probe, struct str line)
 {
     struct str command = STR_EMPTY;
     struct str rest = STR_EMPTY;
-    struct problem problem = {.text = ""};
-    enum status status = STATUS_OK;
+    struct iothub_error error = {.text = ""};
+    enum iothub_result status = IOTHUB_OK;
     uint64_t lifetime_s = 0;
     (void)str_cut(line, ' ', &command, &rest);
     if (str_equal(command, STR("lifetime")) && str_to_u64(rest, &lifetime_s)) {
-        device_client_set_token_lifetime(probe->client, (int64_t)lifetime_s);
+        status = iothub_device_set(probe->device, IOTHUB_DEVICE_TOKEN_LIFETIME_S,
+                                   (int64_t)lifetime_s, &error);
     } else if (str_equal(command, STR("connect"))) {
-        status = device_client_connect(probe->client, &problem);
-        probe->connected = status == STATUS_OK;
+        status = iothub_device_connect(probe->device, &error);
+        probe->connected = status == IOTHUB_OK;
     } else if (str_equal(command, STR("disconnect"))) {
-        device_client_disconnect(probe->client);
+        iothub_device_disconnect(probe->device);
         probe->connected = false;
     } else if (str_equal(command, STR("send"))) {
-        status = send_telemetry(probe, rest, &problem);
+        status = send_telemetry(probe, rest, &error);
     } else if (str_equal(command, STR("report"))) {
-        status = report(probe, rest.data, &problem);
+        status = report(probe, rest.data, &error);
     } else if (str_equal(command, STR("twin"))) {
-        status = show_twin(probe, &problem);
+        status = show_twin(probe, &error);
     } else if (str_equal(command, STR("respond"))) {
-        status = device_client_respond(probe->client, probe->request_id, 200, rest.data, &problem);
+        status = iothub_device_respond(probe->device, probe->request_id, 200, rest.data, &error);
     } else {
-        status = STATUS_INVALID;
+        status = IOTHUB_INVALID;
     }
-    say_status(status, problem.text);
+    say_status(status, error.text);
 }
 
 static bool input_waits(int timeout_ms)
@@ -137,17 +159,16 @@ static bool input_waits(int timeout_ms)
 
 int main(int argc, char **argv)
 {
-    struct probe probe = {.client = NULL};
-    struct problem problem = {.text = ""};
-    const struct device_client_handlers handlers = {
+    struct probe probe = {.device = NULL};
+    struct iothub_error error = {.text = ""};
+    const struct iothub_device_handlers handlers = {
         .desired = desired_changed,
         .method = method_called,
         .connection = connection_changed,
         .ctx = &probe,
     };
-    if (argc != 2 ||
-        device_client_create(argv[1], &handlers, &probe.client, &problem) != STATUS_OK) {
-        (void)fprintf(stderr, "%s\n", problem.text);
+    if (argc != 2 || iothub_device_create(argv[1], &handlers, &probe.device, &error) != IOTHUB_OK) {
+        (void)fprintf(stderr, "%s\n", error.text);
         return EXIT_FAILURE;
     }
     static char line[300000];
@@ -155,8 +176,8 @@ int main(int argc, char **argv)
     int code = EXIT_SUCCESS;
     while (code == EXIT_SUCCESS) {
         if (!input_waits(probe.connected ? 0 : 1000)) {
-            if (probe.connected && device_client_run(probe.client, 20, &problem) != STATUS_OK) {
-                (void)printf("ended: %s\n", problem.text);
+            if (probe.connected && iothub_device_run(probe.device, 20, &error) != IOTHUB_OK) {
+                (void)printf("ended: %s\n", error.text);
                 code = EXIT_FAILURE;
             }
         } else if (fgets(line, (int)sizeof(line), stdin) == NULL) {
@@ -166,6 +187,6 @@ int main(int argc, char **argv)
             obey(&probe, str_from(line));
         }
     }
-    device_client_destroy(probe.client);
+    iothub_device_destroy(probe.device);
     return code;
 }

@@ -60,7 +60,7 @@ def test_the_twin_is_read_and_reported(owner, probe):
 
 def test_what_the_hub_refuses_is_explained(probe):
     ask(probe, "connect")
-    assert "status 400" in ask(probe, 'report {"with.dot":1}', "failed not well formed")
+    assert "status 400" in ask(probe, 'report {"with.dot":1}', "failed refused")
     ask(probe, 'report {"fine":1}')
 
 
@@ -121,7 +121,7 @@ def test_calls_outlast_a_cut_wire(emulator, wire, probe):
 def test_a_hub_that_stays_away_is_told(wire, probe):
     ask(probe, "connect")
     wire.cut()
-    assert "still not connected" in ask(probe, 'report {"a":1}', "failed not available")
+    assert "still not connected" in ask(probe, 'report {"a":1}', "failed unavailable")
     assert 2 <= wire.accepted - 1 <= 6  # 1, 2, 4, 8 ... seconds apart, and some
 
 
@@ -146,13 +146,13 @@ def test_a_deleted_device_ends_and_says_why(owner, probe):
 def test_a_program_may_disconnect_and_come_back(emulator, probe):
     ask(probe, "connect")
     ask(probe, "disconnect")
-    assert "not connected" in ask(probe, "send x", "failed not available")
+    assert "not connected" in ask(probe, "send x", "failed unavailable")
     ask(probe, "connect")
     ask(probe, "send y")
     assert len(journal(emulator, "telemetry")) == 1
 
 
-@pytest.mark.parametrize("size, answer", [(200000, "ok"), (262145, "failed larger than the limit")])
+@pytest.mark.parametrize("size, answer", [(200000, "ok"), (262145, "failed invalid")])
 def test_a_message_is_as_large_as_a_hub_takes(probe, size, answer):
     ask(probe, "connect")
     ask(probe, "send " + "x" * size, answer)

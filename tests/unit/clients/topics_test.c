@@ -25,27 +25,48 @@ static void requests_are_named_as_the_reference_says(void **state)
 static void telemetry_carries_its_properties_encoded(void **state)
 {
     (void)state;
-    static const struct device_property properties[] = {
-        {"$.ct", "application/json"},
+    static const struct iothub_device_property properties[] = {
         {"a b", "1&2=3/4+5"},
         {"empty", ""},
+        {"null", NULL},
+    };
+    static const struct iothub_device_message whole = {
+        .message_id = "m",
+        .correlation_id = "c",
+        .user_id = "u",
+        .content_type = "application/json",
+        .content_encoding = "utf-8",
+        .creation_time_utc = "t",
+        .expiry_time_utc = "e",
+        .component = "s",
+        .output = "o",
+        .properties = properties,
+        .property_count = 1,
+    };
+    static const struct iothub_device_message none = {.body = "x", .body_size = 1};
+    static const struct iothub_device_message type_only = {.content_type = "a/b"};
+    static const struct iothub_device_message own = {
+        .properties = properties,
+        .property_count = ARRAY_SIZE(properties),
     };
     static const struct {
         const char *device;
         const char *module;
-        size_t count;
+        const struct iothub_device_message *message;
         const char *topic;
     } cases[] = {
-        {"d1", "", 0, "devices/d1/messages/events/"},
-        {"d1", "m1", 0, "devices/d1/modules/m1/messages/events/"},
-        {"d'1", "", 1, "devices/d'1/messages/events/%24.ct=application%2Fjson"},
-        {"d1", "m1", 3,
-         "devices/d1/modules/m1/messages/events/%24.ct=application%2Fjson"
-         "&a%20b=1%262%3D3%2F4%2B5&empty="},
+        {"d1", "", &none, "devices/d1/messages/events/"},
+        {"d1", "m1", &none, "devices/d1/modules/m1/messages/events/"},
+        {"d'1", "", &type_only, "devices/d'1/messages/events/%24.ct=a%2Fb"},
+        {"d1", "", &own, "devices/d1/messages/events/a%20b=1%262%3D3%2F4%2B5&empty=&null"},
+        {"d1", "m1", &whole,
+         "devices/d1/modules/m1/messages/events/%24.mid=m&%24.cid=c&%24.uid=u"
+         "&%24.ct=application%2Fjson&%24.ce=utf-8&%24.ctime=t&%24.exp=e&%24.sub=s&%24.on=o"
+         "&a%20b=1%262%3D3%2F4%2B5"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct buf out CLEANUP(buf_finish) = BUF_INIT(ROOM);
-        topic_append_telemetry(&out, cases[i].device, cases[i].module, properties, cases[i].count);
+        topic_append_telemetry(&out, cases[i].device, cases[i].module, cases[i].message);
         assert_str_equal(buf_str(&out), cases[i].topic);
     }
 }
@@ -54,7 +75,8 @@ static void a_topic_too_long_is_a_limit_and_not_a_cut_topic(void **state)
 {
     (void)state;
     struct buf out CLEANUP(buf_finish) = BUF_INIT(20);
-    topic_append_telemetry(&out, "a-device-of-some-length", "", NULL, 0);
+    const struct iothub_device_message message = {.body = NULL};
+    topic_append_telemetry(&out, "a-device-of-some-length", "", &message);
     assert_int_equal(buf_status(&out), STATUS_LIMIT);
 }
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "clients/device/device_client_internal.h"
+#include "clients/device/device_internal.h"
 
 #include <stdio.h>
+
+#include "base/json.h"
 
 #include "check.h"
 
@@ -13,10 +15,10 @@ struct heard {
     const char *report; /* reported from within the desired handler, when not NULL */
 };
 
-static void hear_desired(struct device_client *client, const struct device_desired *desired,
+static void hear_desired(struct iothub_device *device, const struct iothub_device_desired *desired,
                          void *ctx)
 {
-    (void)client;
+    (void)device;
     struct heard *heard = ctx;
     buf_append_format(&heard->text, "%s %d ", desired->whole ? "whole" : "patch",
                       (int)desired->version);
@@ -24,9 +26,10 @@ static void hear_desired(struct device_client *client, const struct device_desir
     buf_append_byte(&heard->text, '|');
 }
 
-static void hear_method(struct device_client *client, const struct device_method *method, void *ctx)
+static void hear_method(struct iothub_device *device, const struct iothub_device_method *method,
+                        void *ctx)
 {
-    (void)client;
+    (void)device;
     struct heard *heard = ctx;
     buf_append_format(&heard->text, "method %s %s ", method->name, method->request_id);
     if (method->payload != NULL) {
@@ -35,19 +38,19 @@ static void hear_method(struct device_client *client, const struct device_method
     buf_append_byte(&heard->text, '|');
 }
 
-static struct device_client *open_client(struct heard *heard)
+static struct iothub_device *open_client(struct heard *heard)
 {
     heard->text = BUF_INIT(65536);
-    const struct device_client_handlers handlers = {
+    const struct iothub_device_handlers handlers = {
         .desired = hear_desired,
         .method = hear_method,
         .ctx = heard,
     };
-    struct device_client *client = NULL;
-    assert_int_equal(device_client_create("HostName=localhost:1;DeviceId=d1;SharedAccessKey=" KEY,
-                                          &handlers, &client, NULL),
-                     STATUS_OK);
-    return client;
+    struct iothub_device *device = NULL;
+    assert_int_equal(iothub_device_create("HostName=localhost:1;DeviceId=d1;SharedAccessKey=" KEY,
+                                          &handlers, &device, NULL),
+                     IOTHUB_OK);
+    return device;
 }
 
 /* ---- Names ---- */
@@ -80,24 +83,24 @@ static void connection_strings_are_taken_or_explained(void **state)
         {"HostName=h:x;DeviceId=d1;SharedAccessKey=" KEY, "port", "", 0, "", ""},
         {"HostName=h;DeviceId=d1;GatewayHostName=a/b;SharedAccessKey=" KEY, "a/b", "", 0, "", ""},
     };
-    const struct device_client_handlers handlers = {.ctx = NULL};
+    const struct iothub_device_handlers handlers = {.ctx = NULL};
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        struct device_client *client CLEANUP(device_client_destroyp) = NULL;
-        struct problem problem = {.offset = 0};
-        const enum status status =
-            device_client_create(cases[i].text, &handlers, &client, &problem);
+        struct iothub_device *device CLEANUP(device_destroyp) = NULL;
+        struct iothub_error error = {.text = ""};
+        const enum iothub_result result =
+            iothub_device_create(cases[i].text, &handlers, &device, &error);
         if (cases[i].says != NULL) {
-            assert_int_equal(status, STATUS_INVALID);
-            assert_null(client);
-            assert_non_null(strstr(problem.text, cases[i].says));
+            assert_int_equal(result, IOTHUB_INVALID);
+            assert_null(device);
+            assert_non_null(strstr(error.text, cases[i].says));
             continue;
         }
-        assert_int_equal(status, STATUS_OK);
-        assert_string_equal(client->endpoint.host, cases[i].dials);
-        assert_int_equal(client->endpoint.port, cases[i].port);
-        assert_true(str_starts(buf_str(&client->user_name), str_from(cases[i].user_starts)));
-        assert_str_equal(buf_str(&client->resource), cases[i].resource);
-        assert_string_equal(device_client_device_id(client), "d1");
+        assert_int_equal(result, IOTHUB_OK);
+        assert_string_equal(device->endpoint.host, cases[i].dials);
+        assert_int_equal(device->endpoint.port, cases[i].port);
+        assert_true(str_starts(buf_str(&device->user_name), str_from(cases[i].user_starts)));
+        assert_str_equal(buf_str(&device->resource), cases[i].resource);
+        assert_string_equal(iothub_device_id(device), "d1");
     }
 }
 
@@ -105,16 +108,17 @@ static void an_unreachable_hub_is_named(void **state)
 {
     (void)state;
     struct heard heard;
-    struct device_client *client CLEANUP(device_client_destroyp) = open_client(&heard);
-    struct problem problem = {.offset = 0};
-    assert_int_equal(device_client_connect(client, &problem), STATUS_IO);
-    assert_non_null(strstr(problem.text, "localhost, port 1"));
+    struct iothub_device *device CLEANUP(device_destroyp) = open_client(&heard);
+    struct iothub_error error = {.text = ""};
+    assert_int_equal(iothub_device_connect(device, &error), IOTHUB_UNAVAILABLE);
+    assert_non_null(strstr(error.text, "localhost, port 1"));
 
     /* Never connected: there is nothing to keep, and no reason to wait. */
-    assert_int_equal(device_client_run(client, 60000, &problem), STATUS_UNAVAILABLE);
-    assert_int_equal(device_client_report(client, "{}", NULL, &problem), STATUS_UNAVAILABLE);
-    assert_int_equal(device_client_respond(client, "1", 200, NULL, &problem), STATUS_UNAVAILABLE);
-    assert_int_equal(device_client_send(client, STR("x"), NULL, 0, &problem), STATUS_UNAVAILABLE);
+    assert_int_equal(iothub_device_run(device, 60000, &error), IOTHUB_UNAVAILABLE);
+    assert_int_equal(iothub_device_report(device, "{}", NULL, &error), IOTHUB_UNAVAILABLE);
+    assert_int_equal(iothub_device_respond(device, "1", 200, NULL, &error), IOTHUB_UNAVAILABLE);
+    const struct iothub_device_message message = {.body = "x", .body_size = 1};
+    assert_int_equal(iothub_device_send(device, &message, &error), IOTHUB_UNAVAILABLE);
     buf_finish(&heard.text);
 }
 
@@ -122,9 +126,9 @@ static void what_is_not_json_is_not_sent(void **state)
 {
     (void)state;
     struct heard heard;
-    struct device_client *client CLEANUP(device_client_destroyp) = open_client(&heard);
-    assert_int_equal(device_client_report(client, "{\"a\":}", NULL, NULL), STATUS_INVALID);
-    assert_int_equal(device_client_respond(client, "1", 200, "oops", NULL), STATUS_INVALID);
+    struct iothub_device *device CLEANUP(device_destroyp) = open_client(&heard);
+    assert_int_equal(iothub_device_report(device, "{\"a\":}", NULL, NULL), IOTHUB_INVALID);
+    assert_int_equal(iothub_device_respond(device, "1", 200, "oops", NULL), IOTHUB_INVALID);
 }
 
 /* ---- The inbox ---- */
@@ -150,19 +154,19 @@ static void the_inbox_delivers_each_change_once_and_in_order(void **state)
         {"something/else", "{}"},
     };
     struct heard heard;
-    struct device_client *client CLEANUP(device_client_destroyp) = open_client(&heard);
-    client->resync_id = 99;
+    struct iothub_device *device CLEANUP(device_destroyp) = open_client(&heard);
+    device->resync_id = 99;
     for (size_t i = 0; i < ARRAY_SIZE(messages); i++) {
-        inbox_receive(client, str_from(messages[i].topic), str_from(messages[i].payload));
+        inbox_receive(device, str_from(messages[i].topic), str_from(messages[i].payload));
     }
     assert_int_equal(heard.text.size, 0); /* not before the program asks */
-    assert_int_equal(inbox_deliver(client), STATUS_OK);
+    assert_int_equal(inbox_deliver(device), STATUS_OK);
     assert_str_equal(buf_str(&heard.text), "patch 3 {\"a\":3,\"$version\":3}|"
                                            "method reboot 7 {\"delay\":1}|"
                                            "method ping 8 |"
                                            "whole 5 {\"a\":5,\"$version\":5}|"
                                            "patch 6 {\"a\":6}|");
-    assert_int_equal(client->inbox_size, 0);
+    assert_int_equal(device->inbox_size, 0);
     buf_finish(&heard.text);
 }
 
@@ -185,13 +189,13 @@ static void the_twin_is_delivered_only_when_something_was_missed(void **state)
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct heard heard;
-        struct device_client *client CLEANUP(device_client_destroyp) = open_client(&heard);
+        struct iothub_device *device CLEANUP(device_destroyp) = open_client(&heard);
         char topic[64];
         (void)snprintf(topic, sizeof(topic), "$iothub/twin/res/%d/?$rid=1", cases[i].status);
-        client->resync_id = 1;
-        client->desired_known = cases[i].known;
-        inbox_receive(client, str_from(topic), str_from(cases[i].twin));
-        assert_int_equal(inbox_deliver(client), STATUS_OK);
+        device->resync_id = 1;
+        device->desired_known = cases[i].known;
+        inbox_receive(device, str_from(topic), str_from(cases[i].twin));
+        assert_int_equal(inbox_deliver(device), STATUS_OK);
         assert_str_equal(buf_str(&heard.text), cases[i].heard);
         buf_finish(&heard.text);
     }
@@ -201,16 +205,16 @@ static void an_answer_goes_to_the_one_who_waits(void **state)
 {
     (void)state;
     struct heard heard;
-    struct device_client *client CLEANUP(device_client_destroyp) = open_client(&heard);
-    client->answer.request_id = 12;
-    inbox_receive(client, STR("$iothub/twin/res/204/?$rid=11&$version=1"), STR_EMPTY);
-    inbox_receive(client, STR("$iothub/twin/res/204/?$rid=0012x&$version=1"), STR_EMPTY);
-    assert_false(client->answer.arrived);
-    inbox_receive(client, STR("$iothub/twin/res/204/?$rid=12&$version=9"), STR_EMPTY);
-    assert_true(client->answer.arrived);
-    assert_int_equal(client->answer.status, 204);
-    assert_int_equal(client->answer.version, 9);
-    assert_true(list_empty(&client->inbox));
+    struct iothub_device *device CLEANUP(device_destroyp) = open_client(&heard);
+    device->answer.request_id = 12;
+    inbox_receive(device, STR("$iothub/twin/res/204/?$rid=11&$version=1"), STR_EMPTY);
+    inbox_receive(device, STR("$iothub/twin/res/204/?$rid=0012x&$version=1"), STR_EMPTY);
+    assert_false(device->answer.arrived);
+    inbox_receive(device, STR("$iothub/twin/res/204/?$rid=12&$version=9"), STR_EMPTY);
+    assert_true(device->answer.arrived);
+    assert_int_equal(device->answer.status, 204);
+    assert_int_equal(device->answer.version, 9);
+    assert_true(list_empty(&device->inbox));
 }
 
 static void a_full_inbox_drops_and_remembers_to_ask(void **state)
@@ -219,31 +223,31 @@ static void a_full_inbox_drops_and_remembers_to_ask(void **state)
     static char payload[DEVICE_BODY_SIZE_MAX];
     memset(payload, ' ', sizeof(payload));
     struct heard heard;
-    struct device_client *client CLEANUP(device_client_destroyp) = open_client(&heard);
+    struct iothub_device *device CLEANUP(device_destroyp) = open_client(&heard);
     for (size_t i = 0; i < DEVICE_INBOX_SIZE_MAX / DEVICE_BODY_SIZE_MAX - 1; i++) {
-        inbox_receive(client, STR("$iothub/twin/PATCH/properties/desired/?$version=3"),
+        inbox_receive(device, STR("$iothub/twin/PATCH/properties/desired/?$version=3"),
                       str_of(payload, sizeof(payload)));
     }
-    assert_false(client->resync_wanted);
-    inbox_receive(client, STR("$iothub/twin/PATCH/properties/desired/?$version=3"),
+    assert_false(device->resync_wanted);
+    inbox_receive(device, STR("$iothub/twin/PATCH/properties/desired/?$version=3"),
                   str_of(payload, sizeof(payload)));
-    assert_true(client->resync_wanted);
-    assert_true(client->inbox_size <= DEVICE_INBOX_SIZE_MAX);
+    assert_true(device->resync_wanted);
+    assert_true(device->inbox_size <= DEVICE_INBOX_SIZE_MAX);
 }
 
 static void request_ids_fit_or_the_call_is_passed_over(void **state)
 {
     (void)state;
     struct heard heard;
-    struct device_client *client CLEANUP(device_client_destroyp) = open_client(&heard);
+    struct iothub_device *device CLEANUP(device_destroyp) = open_client(&heard);
     char topic[256] = "$iothub/methods/POST/m/?$rid=";
     const size_t start = strlen(topic);
-    memset(topic + start, 'x', DEVICE_REQUEST_ID_SIZE);
-    inbox_receive(client, str_of(topic, start + DEVICE_REQUEST_ID_SIZE), STR_EMPTY);
-    assert_int_equal(inbox_deliver(client), STATUS_OK);
+    memset(topic + start, 'x', IOTHUB_DEVICE_REQUEST_ID_SIZE);
+    inbox_receive(device, str_of(topic, start + IOTHUB_DEVICE_REQUEST_ID_SIZE), STR_EMPTY);
+    assert_int_equal(inbox_deliver(device), STATUS_OK);
     assert_int_equal(heard.text.size, 0);
-    inbox_receive(client, str_of(topic, start + DEVICE_REQUEST_ID_SIZE - 1), STR_EMPTY);
-    assert_int_equal(inbox_deliver(client), STATUS_OK);
+    inbox_receive(device, str_of(topic, start + IOTHUB_DEVICE_REQUEST_ID_SIZE - 1), STR_EMPTY);
+    assert_int_equal(inbox_deliver(device), STATUS_OK);
     assert_true(heard.text.size > 0);
     buf_finish(&heard.text);
 }
@@ -254,27 +258,27 @@ static void create_and_receive(void *ctx)
 {
     (void)ctx;
     struct heard heard = {.text = BUF_INIT(65536)};
-    const struct device_client_handlers handlers = {
+    const struct iothub_device_handlers handlers = {
         .desired = hear_desired,
         .method = hear_method,
         .ctx = &heard,
     };
-    struct device_client *client = NULL;
-    struct problem problem = {.offset = 0};
-    const enum status status = device_client_create(
-        "HostName=h;DeviceId=d1;ModuleId=m;SharedAccessKey=" KEY, &handlers, &client, &problem);
-    if (status != STATUS_OK) {
-        assert_null(client);
-        assert_true(problem.text[0] != '\0');
+    struct iothub_device *device = NULL;
+    struct iothub_error error = {.text = ""};
+    const enum iothub_result result = iothub_device_create(
+        "HostName=h;DeviceId=d1;ModuleId=m;SharedAccessKey=" KEY, &handlers, &device, &error);
+    if (result != IOTHUB_OK) {
+        assert_null(device);
+        assert_true(error.text[0] != '\0');
         return;
     }
-    client->answer.request_id = 1;
-    inbox_receive(client, STR("$iothub/twin/res/200/?$rid=1"), STR("{}"));
-    inbox_receive(client, STR("$iothub/twin/PATCH/properties/desired/?$version=1"), STR("{}"));
-    inbox_receive(client, STR("$iothub/methods/POST/m/?$rid=7"), STR("[1]"));
-    const enum status delivered = inbox_deliver(client);
+    device->answer.request_id = 1;
+    inbox_receive(device, STR("$iothub/twin/res/200/?$rid=1"), STR("{}"));
+    inbox_receive(device, STR("$iothub/twin/PATCH/properties/desired/?$version=1"), STR("{}"));
+    inbox_receive(device, STR("$iothub/methods/POST/m/?$rid=7"), STR("[1]"));
+    const enum status delivered = inbox_deliver(device);
     assert_true(delivered == STATUS_OK || delivered == STATUS_NO_MEMORY);
-    device_client_destroy(client);
+    iothub_device_destroy(device);
     buf_finish(&heard.text);
 }
 

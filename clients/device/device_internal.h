@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef CLIENTS_DEVICE_CLIENT_INTERNAL_H
-#define CLIENTS_DEVICE_CLIENT_INTERNAL_H
+#ifndef CLIENTS_DEVICE_INTERNAL_H
+#define CLIENTS_DEVICE_INTERNAL_H
 
 /*
  * What the files of this folder share: link.c keeps the connection, inbox.c receives and delivers,
- * device_client.c is the public face.
+ * device.c is the public face.
  */
 #include <mosquitto.h>
 
+#include <iothub/device.h>
+
 #include "base/clock.h"
 #include "base/connection_string.h"
+#include "base/json.h"
 #include "base/list.h"
 #include "base/random.h"
-#include "clients/device/device_client.h"
+#include "clients/device/errors_internal.h"
 #include "clients/device/topics_internal.h"
 #include "clients/endpoint/endpoint.h"
 
@@ -43,7 +46,7 @@ struct device_answer {
     struct buf body;
 };
 
-struct device_client {
+struct iothub_device {
     char *text;                     /* owned: the connection string */
     struct connection_string parts; /* in text */
     char *device_id;                /* owned */
@@ -51,7 +54,7 @@ struct device_client {
     struct buf user_name;
     struct buf resource;      /* what the token is for: "{hub}/devices/{d}[/modules/{m}]" */
     struct endpoint endpoint; /* whom to dial */
-    struct device_client_handlers handlers;
+    struct iothub_device_handlers handlers;
     struct random random;
 
     struct mosquitto *mosquitto; /* owned */
@@ -59,7 +62,7 @@ struct device_client {
     long certificate_error;      /* why the last handshake refused it; 0: did not */
 
     enum link_state state;
-    bool wanted;            /* device_client_connect() succeeded, and no disconnect since */
+    bool wanted;            /* iothub_device_connect() succeeded, and no disconnect since */
     int refusal;            /* code of the last CONNACK, when it was no success */
     bool subscribe_refused; /* by the last SUBACK */
     int64_t deadline_us;    /* for CONNACK and SUBACK; monotonic, as all times here */
@@ -71,7 +74,7 @@ struct device_client {
     bool lost;                 /* and not yet made again */
     bool announce_lost;        /* to the connection handler, at the next run */
     bool announce_made;
-    struct problem lost_because;
+    struct iothub_error lost_because;
 
     uint32_t request_id_last;
     struct device_answer answer;
@@ -87,43 +90,46 @@ struct device_client {
     int64_t desired_delivered; /* newest that the handler saw */
 };
 
+void device_destroyp(struct iothub_device **device); /* for CLEANUP */
+
 /* link.c */
 
-MUST_CHECK enum status link_init(struct device_client *client, struct problem *problem);
-void link_finish(struct device_client *client);
+MUST_CHECK enum status link_init(struct iothub_device *device, struct problem *problem);
+void link_finish(struct iothub_device *device);
 
 /* One attempt to get to LINK_UP. */
-MUST_CHECK enum status link_connect(struct device_client *client, struct problem *problem);
-void link_disconnect(struct device_client *client);
+MUST_CHECK enum iothub_result link_connect(struct iothub_device *device,
+                                           struct iothub_error *error);
+void link_disconnect(struct iothub_device *device);
 
 /*
  * Does what the connection needs now, waiting at most `wait_us` for something to happen. Losses are
  * noted and mended; a failure means that mending is no use.
  */
-MUST_CHECK enum status link_keep(struct device_client *client, int64_t wait_us,
-                                 struct problem *problem);
+MUST_CHECK enum iothub_result link_keep(struct iothub_device *device, int64_t wait_us,
+                                        struct iothub_error *error);
 
 /* Waits until LINK_UP. */
-MUST_CHECK enum status link_await(struct device_client *client, int64_t deadline_us,
-                                  struct problem *problem);
+MUST_CHECK enum iothub_result link_await(struct iothub_device *device, int64_t deadline_us,
+                                         struct iothub_error *error);
 
 /* Publishes on a link that is up; *ret_id (may be NULL) is the packet's. A failure of the link is
  * noted, and STATUS_UNAVAILABLE. */
-MUST_CHECK enum status link_publish(struct device_client *client, const struct buf *topic,
+MUST_CHECK enum status link_publish(struct iothub_device *device, const struct buf *topic,
                                     struct str body, int qos, int *ret_id);
 
 /* inbox.c */
 
-void inbox_init(struct device_client *client);
-void inbox_finish(struct device_client *client);
+void inbox_init(struct iothub_device *device);
+void inbox_finish(struct iothub_device *device);
 
-/* For a message that arrived: answers go to client->answer, the rest waits in the inbox. */
-void inbox_receive(struct device_client *client, struct str topic, struct str payload);
+/* For a message that arrived: answers go to device->answer, the rest waits in the inbox. */
+void inbox_receive(struct iothub_device *device, struct str topic, struct str payload);
 
 /* Asks for the twin, to find what changed while nobody listened. */
-MUST_CHECK enum status inbox_resync(struct device_client *client);
+MUST_CHECK enum status inbox_resync(struct iothub_device *device);
 
 /* Calls the handlers for what had arrived when it was called. */
-MUST_CHECK enum status inbox_deliver(struct device_client *client);
+MUST_CHECK enum status inbox_deliver(struct iothub_device *device);
 
 #endif

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: MIT */
+#include "clients/device/device_internal.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "base/sas.h"
+#include "base/url.h"
+
+/* Any hub of the last years knows it (device protocol reference, 1.1). */
+#define API_VERSION "2021-04-12"
+#define CLIENT_TYPE "iothub-device/0.1 (C; libmosquitto)"
+
+/* ---- Life ---- */
+
+static char *copy_text(struct str s)
+{
+    char *copy = mem_alloc(s.size + 1);
+    if (copy != NULL) {
+        memcpy(copy, s.size > 0 ? s.data : "", s.size);
+        copy[s.size] = '\0';
+    }
+    return copy;
+}
+
+static enum status check_parts(const struct connection_string *parts, struct problem *problem)
+{
+    const char *missing = NULL;
+    if (parts->device_id.size == 0) {
+        missing = "DeviceId; it is a hub's own: take the one of a device, as create_identities "
+                  "prints it";
+    } else if (parts->shared_access_key.size == 0 && parts->shared_access_signature.size == 0) {
+        missing = "SharedAccessKey";
+    }
+    if (missing != NULL) {
+        problem_set(problem, PROBLEM_NO_OFFSET, "the connection string has no %s", missing);
+        return STATUS_INVALID;
+    }
+    if (parts->shared_access_key.size > 0 && !sas_key_valid(parts->shared_access_key)) {
+        problem_set(problem, PROBLEM_NO_OFFSET,
+                    "the SharedAccessKey is not base64 of 16 to 64 bytes; was it cut off?");
+        return STATUS_INVALID;
+    }
+    return STATUS_OK;
+}
+
+/* The names under which CONNECT introduces us. They hold the hub's name even where a gateway is
+ * dialled, and never a port (device protocol reference, 1.1 and 7.1). */
+static enum status make_names(struct iothub_device *device, const struct endpoint *hub)
+{
+    device->device_id = copy_text(device->parts.device_id);
+    device->module_id = copy_text(device->parts.module_id);
+    if (device->device_id == NULL || device->module_id == NULL) {
+        return STATUS_NO_MEMORY;
+    }
+    const bool is_module = device->module_id[0] != '\0';
+    buf_append_format(&device->user_name,
+                      "%s/%s/%s%s?api-version=" API_VERSION "&DeviceClientType=", hub->host,
+                      device->device_id, device->module_id, is_module ? "/" : "");
+    url_encode_append(&device->user_name, STR(CLIENT_TYPE));
+    buf_append_format(&device->resource, "%s/devices/%s%s%s", hub->host, device->device_id,
+                      is_module ? "/modules/" : "", device->module_id);
+    const enum status status = buf_status(&device->user_name);
+    return status != STATUS_OK ? status : buf_status(&device->resource);
+}
+
+static enum status set_up(struct iothub_device *device, const char *connection_string,
+                          struct problem *problem)
+{
+    device->text = copy_text(str_from(connection_string));
+    if (device->text == NULL) {
+        return STATUS_NO_MEMORY;
+    }
+    struct connection_string *parts = &device->parts;
+    enum status status = connection_string_parse(str_from(device->text), parts, problem);
+    if (status == STATUS_OK) {
+        status = check_parts(parts, problem);
+    }
+    struct endpoint hub = {.port = 0};
+    if (status == STATUS_OK) {
+        status = endpoint_parse(parts->host_name, DEVICE_PORT, &hub, problem);
+    }
+    device->endpoint = hub;
+    if (status == STATUS_OK && parts->gateway_host_name.size > 0) {
+        status = endpoint_parse(parts->gateway_host_name, DEVICE_PORT, &device->endpoint, problem);
+    }
+    if (status == STATUS_OK) {
+        status = make_names(device, &hub);
+    }
+    if (status == STATUS_OK) {
+        status = random_init_system(&device->random);
+        if (status != STATUS_OK) {
+            problem_set(problem, PROBLEM_NO_OFFSET, "the system gives no random numbers");
+        }
+    }
+    return status == STATUS_OK ? link_init(device, problem) : status;
+}
+
+enum iothub_result iothub_device_create(const char *connection_string,
+                                        const struct iothub_device_handlers *handlers,
+                                        struct iothub_device **ret_device,
+                                        struct iothub_error *error)
+{
+    assert(connection_string != NULL && handlers != NULL);
+
+    struct iothub_device *device CLEANUP(device_destroyp) =
+        mem_zalloc(sizeof(struct iothub_device));
+    if (device == NULL) {
+        return device_no_memory(error);
+    }
+    device->handlers = *handlers;
+    device->token_lifetime_s = DEVICE_TOKEN_LIFETIME_S;
+    device->desired_known = -1;
+    device->desired_delivered = -1;
+    inbox_init(device);
+    buf_init(&device->user_name, DEVICE_USER_SIZE_MAX);
+    buf_init(&device->resource, DEVICE_USER_SIZE_MAX);
+    buf_init(&device->answer.body, DEVICE_ANSWER_SIZE_MAX);
+    struct problem problem = {.text = ""};
+    const enum status status = set_up(device, connection_string, &problem);
+    if (status == STATUS_OK) {
+        *ret_device = TAKE(device);
+    }
+    return device_status(status, &problem, error);
+}
+
+void iothub_device_destroy(struct iothub_device *device)
+{
+    if (device == NULL) {
+        return;
+    }
+    assert(!device->delivering);
+    iothub_device_disconnect(device);
+    link_finish(device);
+    inbox_finish(device);
+    buf_finish(&device->answer.body);
+    buf_finish(&device->user_name);
+    buf_finish(&device->resource);
+    mem_free(device->device_id);
+    mem_free(device->module_id);
+    mem_free(device->text);
+    mem_free(device);
+}
+
+void device_destroyp(struct iothub_device **device)
+{
+    iothub_device_destroy(*device);
+}
+
+const char *iothub_device_id(const struct iothub_device *device)
+{
+    return device->device_id;
+}
+
+const char *iothub_device_module_id(const struct iothub_device *device)
+{
+    return device->module_id;
+}
+
+enum iothub_result iothub_device_set(struct iothub_device *device,
+                                     enum iothub_device_setting setting, int64_t value,
+                                     struct iothub_error *error)
+{
+    (void)setting;
+    if (value < 1 || value > 31536000) {
+        return device_failed(error, IOTHUB_INVALID, "a token lasts 1 to 31536000 seconds");
+    }
+    device->token_lifetime_s = value;
+    return IOTHUB_OK;
+}
+
+/* ---- Running ---- */
+
+enum iothub_result iothub_device_connect(struct iothub_device *device, struct iothub_error *error)
+{
+    assert(!device->delivering);
+    return link_connect(device, error);
+}
+
+void iothub_device_disconnect(struct iothub_device *device)
+{
+    assert(!device->delivering);
+    link_disconnect(device);
+}
+
+enum iothub_result iothub_device_run(struct iothub_device *device, int timeout_ms,
+                                     struct iothub_error *error)
+{
+    assert(!device->delivering && timeout_ms >= 0);
+
+    const int64_t wait_us = list_empty(&device->inbox) ? (int64_t)timeout_ms * 1000 : 0;
+    const enum iothub_result result = link_keep(device, wait_us, error);
+    if (result != IOTHUB_OK) {
+        return result;
+    }
+    return inbox_deliver(device) == STATUS_OK ? IOTHUB_OK : device_no_memory(error);
+}
+
+/* ---- Asking the hub ---- */
+
+/* A loss of the link is no failure: with QoS 1 libmosquitto has kept the message, and sends it on
+ * the next connection; and who waits for an answer asks again. */
+static enum iothub_result publish(struct iothub_device *device, const struct buf *topic,
+                                  struct str body, int qos, int *ret_id, struct iothub_error *error)
+{
+    switch (link_publish(device, topic, body, qos, ret_id)) {
+    case STATUS_OK:
+    case STATUS_UNAVAILABLE:
+        return IOTHUB_OK;
+    case STATUS_NO_MEMORY:
+        return device_no_memory(error);
+    case STATUS_LIMIT:
+    case STATUS_INVALID:
+    case STATUS_IO:
+    case STATUS_CORRUPT:
+        break;
+    }
+    return device_failed(error, IOTHUB_INVALID,
+                         "MQTT cannot carry this message; a body is at most %zu bytes, and an id "
+                         "of a device cannot have '#' or '+'",
+                         DEVICE_BODY_SIZE_MAX);
+}
+
+/*
+ * Publishes a twin request, again on each new connection, until its answer is in device->answer.
+ * Asking twice does no harm: reading changes nothing, and merging the same patch twice gives the
+ * same properties.
+ */
+static enum iothub_result ask_twin(struct iothub_device *device,
+                                   void (*append_topic)(struct buf *out, uint32_t request_id),
+                                   struct str body, struct iothub_error *error)
+{
+    struct device_answer *answer = &device->answer;
+    const int64_t deadline_us = clock_monotonic_us() + DEVICE_ANSWER_TIMEOUT_US;
+    struct buf topic CLEANUP(buf_finish) = BUF_INIT(DEVICE_TOPIC_SIZE_MAX);
+    uint64_t asked_on = 0; /* no connection yet */
+    enum iothub_result result = IOTHUB_OK;
+    answer->arrived = false;
+    while (result == IOTHUB_OK && !answer->arrived) {
+        result = link_await(device, deadline_us, error);
+        if (result == IOTHUB_OK && asked_on != device->connection_count) {
+            asked_on = device->connection_count;
+            answer->request_id = ++device->request_id_last;
+            buf_clear(&topic);
+            append_topic(&topic, answer->request_id);
+            result = publish(device, &topic, body, 0, NULL, error);
+        }
+        const int64_t left_us = deadline_us - clock_monotonic_us();
+        if (result == IOTHUB_OK && left_us <= 0) {
+            result = device_failed(error, IOTHUB_UNAVAILABLE,
+                                   "the hub did not answer within 30 seconds");
+        }
+        if (result == IOTHUB_OK) {
+            result = link_keep(device, left_us, error);
+        }
+    }
+    answer->request_id = 0;
+    if (result == IOTHUB_OK && buf_status(&answer->body) != STATUS_OK) {
+        return device_no_memory(error);
+    }
+    return result;
+}
+
+/* What the status of a twin's answer means (device protocol reference, 5). */
+static enum iothub_result check_answer(const struct device_answer *answer,
+                                       struct iothub_error *error)
+{
+    if (answer->status >= 200 && answer->status < 300) {
+        return IOTHUB_OK;
+    }
+    struct str message = STR_EMPTY;
+    double number = 0;
+    char code[32] = "";
+    cJSON *body CLEANUP(json_destroyp) = NULL;
+    if (json_parse(buf_str(&answer->body), &body, NULL) == STATUS_OK) {
+        (void)json_member_str(body, "message", &message);
+        if (json_member_number(body, "errorCode", &number)) {
+            (void)snprintf(code, sizeof(code), "%.0f", number);
+        }
+    }
+    const bool later = answer->status == 429 || answer->status >= 500;
+    const enum iothub_result result = device_failed(
+        error, later ? IOTHUB_UNAVAILABLE : IOTHUB_REFUSED, "the hub refused with status %d%s%.*s",
+        answer->status, message.size > 0 ? ": " : "", STR_ARG(message));
+    device_refusal(error, answer->status, code);
+    return result;
+}
+
+enum iothub_result iothub_device_report(struct iothub_device *device, const char *patch_json,
+                                        int64_t *ret_version, struct iothub_error *error)
+{
+    const struct str patch = str_from(patch_json);
+    struct problem problem = {.text = ""};
+    enum iothub_result result = device_status(json_check(patch, &problem), &problem, error);
+    if (result == IOTHUB_OK) {
+        result = ask_twin(device, topic_append_reported_patch, patch, error);
+    }
+    if (result == IOTHUB_OK) {
+        result = check_answer(&device->answer, error);
+    }
+    if (result == IOTHUB_OK && ret_version != NULL) {
+        *ret_version = device->answer.version;
+    }
+    return result;
+}
+
+enum iothub_result iothub_device_get_twin(struct iothub_device *device, cJSON **ret_twin,
+                                          struct iothub_error *error)
+{
+    /* The body is a single space, as the SDKs of Python and Node send it. */
+    enum iothub_result result = ask_twin(device, topic_append_twin_get, STR(" "), error);
+    if (result == IOTHUB_OK) {
+        result = check_answer(&device->answer, error);
+    }
+    cJSON *twin CLEANUP(json_destroyp) = NULL;
+    if (result == IOTHUB_OK) {
+        struct problem problem = {.text = ""};
+        const enum status status = json_parse(buf_str(&device->answer.body), &twin, &problem);
+        result = device_status(status, &problem, error);
+    }
+    if (result != IOTHUB_OK) {
+        return result;
+    }
+    double version = 0;
+    if (json_member_number(json_member(twin, "desired"), "$version", &version)) {
+        device->desired_known = (int64_t)version;
+        device->desired_delivered = (int64_t)version;
+    }
+    *ret_twin = TAKE(twin);
+    return IOTHUB_OK;
+}
+
+static enum iothub_result await_puback(struct iothub_device *device, int64_t deadline_us,
+                                       struct iothub_error *error)
+{
+    while (!device->published) {
+        const int64_t left_us = deadline_us - clock_monotonic_us();
+        if (left_us <= 0) {
+            return device_failed(error, IOTHUB_UNAVAILABLE,
+                                 "the hub did not confirm the message within 30 seconds; it may "
+                                 "still arrive");
+        }
+        const enum iothub_result result = link_keep(device, left_us, error);
+        if (result != IOTHUB_OK) {
+            return result;
+        }
+    }
+    return IOTHUB_OK;
+}
+
+enum iothub_result iothub_device_send(struct iothub_device *device,
+                                      const struct iothub_device_message *message,
+                                      struct iothub_error *error)
+{
+    const int64_t deadline_us = clock_monotonic_us() + DEVICE_ANSWER_TIMEOUT_US;
+    struct buf topic CLEANUP(buf_finish) = BUF_INIT(DEVICE_TOPIC_SIZE_MAX);
+    topic_append_telemetry(&topic, device->device_id, device->module_id, message);
+    enum iothub_result result = link_await(device, deadline_us, error);
+    if (result == IOTHUB_OK) {
+        device->published = false;
+        result = publish(device, &topic, str_of(message->body, message->body_size), 1,
+                         &device->publish_id, error);
+    }
+    return result == IOTHUB_OK ? await_puback(device, deadline_us, error) : result;
+}
+
+enum iothub_result iothub_device_respond(struct iothub_device *device, const char *request_id,
+                                         int status, const char *payload_json,
+                                         struct iothub_error *error)
+{
+    const struct str payload = str_from(payload_json);
+    struct problem problem = {.text = ""};
+    enum iothub_result result = IOTHUB_OK;
+    if (payload.size > 0) {
+        result = device_status(json_check(payload, &problem), &problem, error);
+    }
+    if (result == IOTHUB_OK) {
+        result = link_await(device, clock_monotonic_us() + DEVICE_ANSWER_TIMEOUT_US, error);
+    }
+    if (result == IOTHUB_OK) {
+        struct buf topic CLEANUP(buf_finish) = BUF_INIT(DEVICE_TOPIC_SIZE_MAX);
+        topic_append_method_response(&topic, status, request_id);
+        result = publish(device, &topic, payload, 0, NULL, error);
+    }
+    return result;
+}
