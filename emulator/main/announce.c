@@ -110,8 +110,8 @@ enum status app_write_ready_file(struct app *app, struct problem *problem)
                       ", \"control\": %" PRIu16 "},\n",
                       app->ports[APP_MQTT], app->ports[APP_HTTPS], app->ports[APP_HTTPS_ALT],
                       app->ports[APP_AMQP], app->ports[APP_AMQP_PLAIN], app->ports[APP_CONTROL]);
-    append_member(&text, "caPath", str_from(net_tls_ca_path(app->tls)));
-    append_member(&text, "caBundlePath", str_from(net_tls_bundle_path(app->tls)));
+    append_member(&text, "caPath", str_from(app->ca_path));
+    append_member(&text, "caBundlePath", str_from(app->bundle_path));
     append_member(&text, "serviceConnectionString", buf_str(&service));
     append_member(&text, "eventHubsConnectionString", buf_str(&event_hubs));
     buf_append_str(&text, STR("  \"policies\": ["));
@@ -120,7 +120,7 @@ enum status app_write_ready_file(struct app *app, struct problem *problem)
     if (buf_status(&text) != STATUS_OK) {
         return buf_status(&text);
     }
-    return ready_file_write(&app->ready_file, buf_str(&text), 0600, problem);
+    return ready_file_write(&app->ready_file, buf_str(&text), app_ready_file_mode(app), problem);
 }
 
 static void print_ports(const struct app *app)
@@ -161,7 +161,7 @@ static void print_trust(const struct app *app)
     if (app->tls_made == NET_TLS_MADE_CA) {
         (void)printf("\nA new certificate authority was made: clients must be told to trust it.\n");
     }
-    (void)printf("\ncertificate authority\n  %s\n", net_tls_ca_path(app->tls));
+    (void)printf("\ncertificate authority\n  %s\n", app->ca_path);
 }
 
 static void print_ready_file(const struct app *app)
@@ -188,8 +188,8 @@ static void append_assignment(struct buf *out, const char *name, struct str valu
 
 static void print_next(const struct app *app, struct str service)
 {
-    const struct str ca = str_from(net_tls_ca_path(app->tls));
-    const struct str bundle = str_from(net_tls_bundle_path(app->tls));
+    const struct str ca = str_from(app->ca_path);
+    const struct str bundle = str_from(app->bundle_path);
     CLEANUP(buf_finish) struct buf text = BUF_INIT(TEXT_MAX);
     buf_append_str(&text, STR("\nnext, in another terminal\n  export"));
     append_assignment(&text, "IOTHUB_CONNECTION_STRING", service);

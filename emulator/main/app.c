@@ -4,71 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/log.h"
 #include "main/files.h"
 #include "main/keys.h"
 
-enum { SEED_FILE_MAX = 1 << 30, PATH_SIZE = 4096 + 64 };
-
-/* ---- the installation's folder ---- */
-
-static enum status find_home(struct app *app, struct problem *problem)
-{
-    const char *data_home = getenv("XDG_DATA_HOME");
-    const char *home = getenv("HOME");
-    int size = -1;
-    if (app->options.home != NULL) {
-        size = snprintf(app->home, sizeof(app->home), "%s", app->options.home);
-    } else if (data_home != NULL && data_home[0] == '/') {
-        size = snprintf(app->home, sizeof(app->home), "%s/iothub-emulator", data_home);
-    } else if (home != NULL && home[0] == '/') {
-        size = snprintf(app->home, sizeof(app->home), "%s/.local/share/iothub-emulator", home);
-    } else {
-        problem_set(problem, PROBLEM_NO_OFFSET,
-                    "there is no HOME to keep certificates and keys in; say where with --home DIR");
-        return STATUS_INVALID;
-    }
-    if (size < 0 || (size_t)size >= sizeof(app->home)) {
-        problem_set(problem, PROBLEM_NO_OFFSET,
-                    "the path of the installation's folder is too long");
-        return STATUS_LIMIT;
-    }
-    return folder_make(app->home, problem);
-}
-
-static void path_in_home(const struct app *app, const char *name, char path[PATH_SIZE])
-{
-    (void)snprintf(path, PATH_SIZE, "%s/%s", app->home, name);
-}
-
-/* ---- the ready file ---- */
-
-/*
- * Two emulators at once: the first keeps its file. As with ports, a file that was asked for and
- * cannot be had is a failure, the usual one is done without.
- */
-static enum status claim_ready_file(struct app *app, struct problem *problem)
-{
-    char path[PATH_SIZE];
-    path_in_home(app, "ready.json", path);
-    const char *asked = app->options.ready_file;
-    struct ready_file *file = &app->ready_file;
-    const enum status status = ready_file_claim(file, asked != NULL ? asked : path, problem);
-    if (status != STATUS_OK || !file->other_holds) {
-        return status;
-    }
-    if (asked != NULL) {
-        problem_set(problem, PROBLEM_NO_OFFSET,
-                    "--ready-file %s is that of a running emulator (pid %ld); name another", asked,
-                    file->holder);
-        return STATUS_UNAVAILABLE;
-    }
-    LOG_WARN("main",
-             "carrying on without a ready file: %s is that of another running emulator (pid %ld), "
-             "which is the one that programs find; for one of this one's own: --ready-file FILE",
-             file->path, file->holder);
-    return STATUS_OK;
-}
+enum { SEED_FILE_MAX = 1 << 30 };
 
 /* ---- keys and seed ---- */
 
@@ -109,8 +48,8 @@ static enum status take_keys(struct app *app, const char *option, const char *pa
 
 static enum status load_keys(struct app *app, struct problem *problem)
 {
-    char path[PATH_SIZE];
-    path_in_home(app, "keys.json", path);
+    char path[APP_PATH_SIZE];
+    app_path_in_home(app, "keys.json", path);
     enum status status = keys_load_or_make(path, &app->random, app->policies, problem);
     if (status == STATUS_INVALID) {
         name_file(problem, "the file", path);
@@ -155,8 +94,8 @@ static enum status make_random(struct app *app)
 
 static enum status open_storage(struct app *app, struct problem *problem)
 {
-    char path[PATH_SIZE];
-    path_in_home(app, "data", path);
+    char path[APP_PATH_SIZE];
+    app_path_in_home(app, "data", path);
     struct storage_config config = {
         .directory = app->options.data != NULL ? app->options.data : path,
         .sync_full = app->options.sync_full,
@@ -165,7 +104,7 @@ static enum status open_storage(struct app *app, struct problem *problem)
     if (app->options.memory) {
         config.directory = NULL;
     } else {
-        const enum status status = folder_make(config.directory, problem);
+        const enum status status = folder_make(config.directory, 0700, problem);
         if (status != STATUS_OK) {
             return status;
         }
@@ -265,8 +204,8 @@ static enum status make_endpoints(struct app *app)
 
 static enum status make_tls(struct app *app, struct problem *problem)
 {
-    char path[PATH_SIZE];
-    path_in_home(app, "certificates", path);
+    char path[APP_PATH_SIZE];
+    app_path_in_home(app, "certificates", path);
     const struct net_tls_config config = {
         .directory = path,
         .names = app->options.hostnames,
@@ -280,16 +219,19 @@ enum status app_init(struct app *app, const struct options *options, struct prob
     *app = (struct app){.options = *options, .ready_file = READY_FILE_INIT};
     enum status status = make_random(app);
     if (status == STATUS_OK) {
-        status = find_home(app, problem);
+        status = passed_sockets_init(&app->passed, problem);
     }
     if (status == STATUS_OK) {
-        status = claim_ready_file(app, problem);
+        status = app_find_places(app, problem);
     }
     if (status == STATUS_OK) {
         status = load_keys(app, problem);
     }
     if (status == STATUS_OK) {
         status = make_tls(app, problem);
+    }
+    if (status == STATUS_OK) {
+        status = app_publish_authority(app, problem);
     }
     if (status == STATUS_OK) {
         status = open_storage(app, problem);
@@ -319,4 +261,5 @@ void app_finish(struct app *app)
     hubs_destroy(app->hubs);
     storage_close(app->storage);
     net_tls_destroy(app->tls);
+    passed_sockets_finish(&app->passed);
 }

@@ -3,12 +3,15 @@
 #define MAIN_APP_H
 
 /* The parts of the process and the order in which they come and go. */
+#include <limits.h>
+
 #include "amqp/endpoint.h"
 #include "control/control.h"
 #include "https/endpoint.h"
 #include "hub/hub.h"
 #include "main/options.h"
 #include "main/ready_file.h"
+#include "main/service_manager.h"
 #include "mqtt/endpoint.h"
 #include "net/tls.h"
 
@@ -22,10 +25,16 @@ enum app_listener {
     APP_LISTENER_COUNT,
 };
 
+enum { APP_PATH_SIZE = PATH_MAX + 64 };
+
 struct app {
     struct options options;
-    char home[4096];
+    char home[PATH_MAX];
+    char public_folder[PATH_MAX]; /* of --public-dir */
+    char ca_path[APP_PATH_SIZE];  /* where clients find them */
+    char bundle_path[APP_PATH_SIZE];
     struct ready_file ready_file;
+    struct passed_sockets passed;
     struct random random;
     struct hub_policy policies[HUB_POLICY_COUNT];
     struct storage *storage;
@@ -46,6 +55,14 @@ struct app {
 MUST_CHECK enum status app_init(struct app *app, const struct options *options,
                                 struct problem *problem);
 void app_finish(struct app *app);
+
+/* ---- places.c: which file is where ---- */
+/* The installation's folder, the one for all to read, and the ready file's place. */
+MUST_CHECK enum status app_find_places(struct app *app, struct problem *problem);
+void app_path_in_home(const struct app *app, const char *name, char path[APP_PATH_SIZE]);
+/* Sets the paths of the authority's files, with copies at them where they are for all to read. */
+MUST_CHECK enum status app_publish_authority(struct app *app, struct problem *problem);
+unsigned app_ready_file_mode(const struct app *app);
 
 /* ---- listeners.c ---- */
 MUST_CHECK enum status app_listen(struct app *app, struct problem *problem);

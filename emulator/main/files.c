@@ -65,60 +65,47 @@ static bool write_all(int fd, struct str bytes)
     return fsync(fd) == 0;
 }
 
-static enum status write_beside(int fd, const char *beside, const char *path, struct str bytes,
-                                struct problem *problem)
+/* A lock comes before the name, so that nobody meets the file without it. */
+static bool write_beside(int fd, const char *beside, const char *path, struct str bytes, bool lock)
 {
-    if (!write_all(fd, bytes) || rename(beside, path) != 0) {
+    return (!lock || flock(fd, LOCK_EX | LOCK_NB) == 0) && write_all(fd, bytes) &&
+           rename(beside, path) == 0;
+}
+
+static enum status write_whole(const char *path, struct str bytes, unsigned mode, int *ret_locked,
+                               struct problem *problem)
+{
+    char beside[PATH_SIZE];
+    const int size = snprintf(beside, sizeof(beside), "%s.%ld.new", path, (long)getpid());
+    if (size < 0 || (size_t)size >= sizeof(beside)) {
+        problem_set(problem, PROBLEM_NO_OFFSET, "the path %s is too long", path);
+        return STATUS_LIMIT;
+    }
+    CLEANUP(close_fd) int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+    if (fd < 0) {
+        return failed("make", beside, problem);
+    }
+    if (fchmod(fd, mode) != 0 || !write_beside(fd, beside, path, bytes, ret_locked != NULL)) {
         const enum status status = failed("write", path, problem);
         (void)unlink(beside);
         return status;
     }
-    return STATUS_OK;
-}
-
-static enum status open_beside(const char *path, unsigned mode, char beside[PATH_SIZE], int *ret_fd,
-                               struct problem *problem)
-{
-    const int size = snprintf(beside, PATH_SIZE, "%s.%ld.new", path, (long)getpid());
-    if (size < 0 || size >= PATH_SIZE) {
-        problem_set(problem, PROBLEM_NO_OFFSET, "the path %s is too long", path);
-        return STATUS_LIMIT;
+    if (ret_locked != NULL) {
+        *ret_locked = fd;
+        fd = -1;
     }
-    const int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
-    if (fd < 0) {
-        return failed("make", beside, problem);
-    }
-    *ret_fd = fd;
     return STATUS_OK;
 }
 
 enum status file_write(const char *path, struct str bytes, unsigned mode, struct problem *problem)
 {
-    char beside[PATH_SIZE];
-    CLEANUP(close_fd) int fd = -1;
-    const enum status status = open_beside(path, mode, beside, &fd, problem);
-    return status == STATUS_OK ? write_beside(fd, beside, path, bytes, problem) : status;
+    return write_whole(path, bytes, mode, NULL, problem);
 }
 
-/* The lock comes before the name, so that nobody meets the file without it. */
 enum status file_write_locked(const char *path, struct str bytes, unsigned mode, int *ret_fd,
                               struct problem *problem)
 {
-    char beside[PATH_SIZE];
-    CLEANUP(close_fd) int fd = -1;
-    enum status status = open_beside(path, mode, beside, &fd, problem);
-    if (status == STATUS_OK && (fchmod(fd, mode) != 0 || flock(fd, LOCK_EX | LOCK_NB) != 0)) {
-        status = failed("lock", beside, problem);
-        (void)unlink(beside);
-    }
-    if (status == STATUS_OK) {
-        status = write_beside(fd, beside, path, bytes, problem);
-    }
-    if (status == STATUS_OK) {
-        *ret_fd = fd;
-        fd = -1;
-    }
-    return status;
+    return write_whole(path, bytes, mode, ret_fd, problem);
 }
 
 bool file_locked(const char *path)
@@ -132,7 +119,13 @@ enum status file_remove(const char *path, struct problem *problem)
     return unlink(path) == 0 || errno == ENOENT ? STATUS_OK : failed("remove", path, problem);
 }
 
-enum status folder_make(const char *path, struct problem *problem)
+/* One folder, unless it is there. */
+static bool make_one(const char *path, unsigned mode)
+{
+    return mkdir(path, mode) == 0 ? chmod(path, mode) == 0 : errno == EEXIST;
+}
+
+enum status folder_make(const char *path, unsigned mode, struct problem *problem)
 {
     char part[PATH_SIZE];
     const size_t size = strlen(path);
@@ -146,7 +139,7 @@ enum status folder_make(const char *path, struct problem *problem)
         }
         memcpy(part, path, i);
         part[i] = '\0';
-        if (mkdir(part, 0700) != 0 && errno != EEXIST) {
+        if (!make_one(part, mode)) {
             return failed("make", part, problem);
         }
     }

@@ -12,7 +12,7 @@
 MUST_CHECK enum status file_read(const char *path, struct buf *out, bool *ret_there,
                                  struct problem *problem);
 
-/* Writes beside it, fsyncs, renames. */
+/* Writes beside it, fsyncs, renames. `mode` holds whatever the umask says. */
 MUST_CHECK enum status file_write(const char *path, struct str bytes, unsigned mode,
                                   struct problem *problem);
 
@@ -27,7 +27,7 @@ bool file_locked(const char *path);
 /* An absent file is no failure. */
 MUST_CHECK enum status file_remove(const char *path, struct problem *problem);
 
-/* Makes the folder and those above it, mode 0700. */
-MUST_CHECK enum status folder_make(const char *path, struct problem *problem);
+/* Makes what is missing of the folder and those above it; `mode` holds whatever the umask says. */
+MUST_CHECK enum status folder_make(const char *path, unsigned mode, struct problem *problem);
 
 #endif

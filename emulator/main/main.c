@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "main/app.h"
 #include "main/check_ready.h"
+#include "main/options_text.h"
 
 static int fail(const struct problem *problem, enum status status)
 {
@@ -24,7 +25,9 @@ static int run(const struct options *options)
     }
     if (status == STATUS_OK) {
         app_print_banner(&app);
+        service_manager_tell("READY=1");
         status = net_run(app.net);
+        service_manager_tell("STOPPING=1");
     }
     app_finish(&app);
     return status == STATUS_OK ? EXIT_SUCCESS : fail(&problem, status);
@@ -43,6 +46,9 @@ int main(int argc, char **argv)
     switch (options.action) {
     case OPTIONS_HELP:
         options_print_help();
+        return EXIT_SUCCESS;
+    case OPTIONS_MANUAL:
+        options_print_manual(EMULATOR_VERSION);
         return EXIT_SUCCESS;
     case OPTIONS_VERSION:
         (void)printf("iothub-emulator %s\n", EMULATOR_VERSION);

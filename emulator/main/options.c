@@ -1,79 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "main/options.h"
 
-#include <stdio.h>
-
 #include "hub/hub.h"
 
 enum { PORT_MAX = 65535, SETTING_MAX = 1000000000, HOUR_S = 3600, TWO_DAYS_S = 172800 };
 enum { MQTT_PORT = 8883, HTTPS_PORT = 443, HTTPS_ALT_PORT = 8443 };
 enum { AMQP_PORT = 5671, AMQP_PLAIN_PORT = 5672, CONTROL_PORT = 8880 };
-
-static const char help[] =
-    "iothub-emulator: an Azure IoT Hub on this machine\n"
-    "\n"
-    "usage: iothub-emulator [option ...]\n"
-    "\n"
-    "state\n"
-    "  --memory              keep everything in memory, gone at the end\n"
-    "  --data DIR            keep it in DIR (default: data/ in the installation's folder)\n"
-    "  --sync normal|full    survive a killed process (normal, the default) or a power cut (full)\n"
-    "  --seed FILE           load devices, modules and their twins, and policy keys, from a JSON "
-    "file\n"
-    "  --generate-fleet N    make N devices with twins, for load work\n"
-    "  --fleet-seed N        which fleet: the same number, the same devices and keys (default 1)\n"
-    "  --keys-from FILE      take the policies' keys from a JSON file\n"
-    "  --home DIR            the installation's folder: certificates and keys\n"
-    "                        (default: $XDG_DATA_HOME/iothub-emulator or ~/.local/share/...)\n"
-    "\n"
-    "network (port 0: any free one)\n"
-    "  --mqtt-port N         MQTT 3.1.1 over TLS, 8883\n"
-    "  --https-port N        HTTPS, 443 if it can be bound\n"
-    "  --https-alt-port N    the same service for those who may not bind 443, 8443\n"
-    "  --amqp-port N         AMQP 1.0 over TLS, 5671\n"
-    "  --amqp-plain-port N   AMQP 1.0 without TLS, on loopback only, 5672 if it can be bound: "
-    "what\n"
-    "                        Event Hubs clients use with UseDevelopmentEmulator=true\n"
-    "  --control-port N      control API, plain HTTP, 8880\n"
-    "  --rootless            do not try 443\n"
-    "  --hostname NAME       one more name to answer to (repeatable)\n"
-    "  --listen ADDR         listen there instead of 127.0.0.1 and ::1 (repeatable)\n"
-    "  --control-listen ADDR the same for the control API\n"
-    "\n"
-    "events, for readers of Event Hubs\n"
-    "  --events LIST         what they get: telemetry (the default), twin, lifecycle, connection\n"
-    "  --partitions N        1 to 32, when the data is new (4); later it stays what it was\n"
-    "  --consumer-groups LIST  groups besides $Default, with commas\n"
-    "\n"
-    "other\n"
-    "  --ready-file FILE     written once everything is up, removed at the end: JSON by which\n"
-    "                        programs find the emulator (default: ready.json in --home)\n"
-    "  --log-level LEVEL     error, warn, info (the default) or debug\n"
-    "  --random-seed N       repeatable ids and keys\n"
-    "  --set NAME=N          behaviour that the service does not document (repeatable):\n"
-    "                        token-skew-s         a token counts this long after its expiry, 300\n"
-    "                        token-close-grace-s  and its connection is closed after this, 600\n"
-    "                        subscriptions-max    of a connection, 0: no limit (the default)\n"
-    "                        methods-in-flight    calls to one device at a time, 100\n"
-    "                        query-slice-us       what queries may take of a tick, 500\n"
-    "                        journal-max-mb       the oldest rows go above it, 1024; 0: no limit\n"
-    "                        events-retention-hours  older events are not served, 24\n"
-    "                        event-readers-max    of a partition and group, without epoch, 5\n"
-    "                        c2d-on-first-subscribe  MQTT clients get what waited already, 1\n"
-    "                        c2d-ttl-s            a cloud-to-device message lives so long, 3600\n"
-    "                        c2d-lock-s           nobody settled it: it comes back, 60\n"
-    "                        c2d-deliveries-max   given back so often it is dropped, 10\n"
-    "                        c2d-lock-end-counts  1: a lock's end counts as giving back, 0\n"
-    "                        feedback-window-ms   after it a batch of feedback is closed, 1000\n"
-    "                        feedback-ttl-s, feedback-lock-s, feedback-deliveries-max\n"
-    "                                             the same for a batch: 3600, 60, 10\n"
-    "  --check-ready         ask the running emulator's /readyz and exit 0 or 1\n"
-    "  --version, --help\n";
-
-void options_print_help(void)
-{
-    (void)fputs(help, stdout);
-}
 
 /* ---- one reader per kind of value ---- */
 
@@ -263,6 +195,7 @@ static bool read_texts(struct options *options, const char *name, const char *va
         {"--seed", &options->seed},
         {"--keys-from", &options->keys_from},
         {"--ready-file", &options->ready_file},
+        {"--public-dir", &options->public_dir},
     };
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
         if (strcmp(name, texts[i].name) == 0) {
@@ -329,6 +262,8 @@ static bool read_flag(struct options *options, const char *name)
         options->action = OPTIONS_HELP;
     } else if (strcmp(name, "--version") == 0) {
         options->action = OPTIONS_VERSION;
+    } else if (strcmp(name, "--manual") == 0) {
+        options->action = OPTIONS_MANUAL;
     } else if (strcmp(name, "--check-ready") == 0) {
         options->action = OPTIONS_CHECK_READY;
     } else {

@@ -17,7 +17,13 @@ struct option_port {
     bool given;
 };
 
-enum options_action { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_CHECK_READY };
+enum options_action {
+    OPTIONS_RUN,
+    OPTIONS_HELP,
+    OPTIONS_MANUAL,
+    OPTIONS_VERSION,
+    OPTIONS_CHECK_READY
+};
 
 struct options {
     enum options_action action;
@@ -40,7 +46,8 @@ struct options {
     unsigned partitions; /* of the events; 0: as the data was made with */
     struct str consumer_groups[OPTIONS_NAMES_MAX];
     size_t consumer_group_count;
-    const char *ready_file; /* NULL: in the installation's folder */
+    const char *ready_file; /* NULL: in public_dir or, without one, the installation's folder */
+    const char *public_dir; /* what other users need to find and trust the emulator; NULL: none */
     enum log_level log_level;
     struct hub_settings settings;
     bool random_seed_given;
@@ -50,6 +57,5 @@ struct options {
 /* STATUS_INVALID: the problem says which option and what it takes. Strings point into argv. */
 MUST_CHECK enum status options_parse(int argc, char **argv, struct options *ret_options,
                                      struct problem *problem);
-void options_print_help(void);
 
 #endif

@@ -9,6 +9,7 @@
  *
  * A living emulator's file is never taken from it.
  */
+#include <limits.h>
 #include <stddef.h>
 
 #include "base/attr.h"
@@ -16,7 +17,7 @@
 #include "base/str.h"
 
 struct ready_file {
-    char path[4096 + 64];
+    char path[PATH_MAX + 64];
     int fd;           /* locked while the file is ours; -1 otherwise */
     long holder;      /* pid of the emulator that has the file already; 0: nobody, -1: unknown */
     bool other_holds; /* and it goes on holding it: nothing is written */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -172,15 +174,62 @@ static enum status listen_problem(const struct net_listener_config *config, int 
     }
 }
 
-static uint16_t socket_port(int fd)
+static bool address_is_loopback(const union address *address)
+{
+    enum { LOOPBACK_NET = 127, NET_SHIFT = 24 };
+    return address->any.sa_family == AF_INET6
+               ? IN6_IS_ADDR_LOOPBACK(&address->v6.sin6_addr)
+               : ntohl(address->v4.sin_addr.s_addr) >> NET_SHIFT == LOOPBACK_NET;
+}
+
+bool net_socket_facts(int fd, struct net_socket_facts *ret_facts)
 {
     union address address;
     memset(&address, 0, sizeof(address));
     socklen_t size = sizeof(address);
-    if (getsockname(fd, &address.any, &size) != 0) {
-        return 0;
+    int listens = 0;
+    socklen_t listens_size = sizeof(listens);
+    int type = 0;
+    socklen_t type_size = sizeof(type);
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &listens_size) != 0 || listens == 0 ||
+        getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_size) != 0 || type != SOCK_STREAM ||
+        getsockname(fd, &address.any, &size) != 0 ||
+        (address.any.sa_family != AF_INET && address.any.sa_family != AF_INET6)) {
+        return false;
     }
-    return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
+    ret_facts->port =
+        ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
+    ret_facts->loopback = address_is_loopback(&address);
+    return true;
+}
+
+static enum status listener_add(struct net *net, int fd, const struct net_listener_config *config,
+                                struct problem *problem)
+{
+    struct net_listener *listener = mem_zalloc(sizeof(*listener));
+    if (listener == NULL) {
+        close(fd);
+        return STATUS_NO_MEMORY;
+    }
+    const int rc = uv_poll_init(&net->loop, &listener->poll, fd);
+    if (rc != 0) {
+        close(fd);
+        mem_free(listener);
+        return listen_problem(config, -rc, problem);
+    }
+    listener->poll.data = listener;
+    listener->fd = fd;
+    listener->net = net;
+    listener->tls = config->tls;
+    listener->protocol = config->protocol;
+    listener->endpoint = config->endpoint;
+    struct net_socket_facts facts = {.port = 0};
+    (void)net_socket_facts(fd, &facts);
+    listener->port = facts.port;
+    listener->next = net->listeners;
+    net->listeners = listener;
+    uv_poll_start(&listener->poll, UV_READABLE, accept_ready);
+    return STATUS_OK;
 }
 
 enum status net_listen(struct net *net, const struct net_listener_config *config,
@@ -192,33 +241,30 @@ enum status net_listen(struct net *net, const struct net_listener_config *config
                     STR_ARG(config->address));
         return STATUS_INVALID;
     }
-    struct net_listener *listener = mem_zalloc(sizeof(*listener));
-    if (listener == NULL) {
-        return STATUS_NO_MEMORY;
+    const int fd = socket_open(&address);
+    if (fd < 0) {
+        return listen_problem(config, errno, problem);
     }
-    listener->fd = socket_open(&address);
-    if (listener->fd < 0) {
-        const int error_number = errno;
-        mem_free(listener);
-        return listen_problem(config, error_number, problem);
+    const enum status status = listener_add(net, fd, config, problem);
+    if (status == STATUS_OK) {
+        *ret_port = net->listeners->port;
     }
-    const int rc = uv_poll_init(&net->loop, &listener->poll, listener->fd);
-    if (rc != 0) {
-        close(listener->fd);
-        mem_free(listener);
-        return listen_problem(config, -rc, problem);
+    return status;
+}
+
+enum status net_listen_on(struct net *net, int fd, const struct net_listener_config *config,
+                          struct problem *problem)
+{
+    const int on = 1;
+    /* Its maker chose a queue of his own length; ours holds a fleet that comes back. */
+    if (ioctl(fd, FIONBIO, &on) != 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 ||
+        listen(fd, NET_BACKLOG) != 0) {
+        problem_set(problem, PROBLEM_NO_OFFSET, "could not listen on a socket that was passed: %s",
+                    strerror(errno));
+        close(fd);
+        return STATUS_IO;
     }
-    listener->poll.data = listener;
-    listener->net = net;
-    listener->tls = config->tls;
-    listener->protocol = config->protocol;
-    listener->endpoint = config->endpoint;
-    listener->port = socket_port(listener->fd);
-    listener->next = net->listeners;
-    net->listeners = listener;
-    uv_poll_start(&listener->poll, UV_READABLE, accept_ready);
-    *ret_port = listener->port;
-    return STATUS_OK;
+    return listener_add(net, fd, config, problem);
 }
 
 /* The listeners themselves stay: connections point at them. */

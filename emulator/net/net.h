@@ -113,6 +113,20 @@ struct net_listener_config {
 MUST_CHECK enum status net_listen(struct net *net, const struct net_listener_config *config,
                                   uint16_t *ret_port, struct problem *problem);
 
+/* What is known of a listening TCP socket that another process has made. */
+struct net_socket_facts {
+    uint16_t port;
+    bool loopback; /* nothing but this machine reaches it */
+};
+/* False: `fd` is something else. */
+bool net_socket_facts(int fd, struct net_socket_facts *ret_facts);
+
+/* The same for a socket that listens already, which net closes from now on, even where this fails.
+ * The configuration's address and port are not looked at. */
+MUST_CHECK enum status net_listen_on(struct net *net, int fd,
+                                     const struct net_listener_config *config,
+                                     struct problem *problem);
+
 /* ---- one connection ---- */
 
 uint64_t net_conn_id(const struct net_conn *conn);            /* from 1, never reused */
