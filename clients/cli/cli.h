@@ -3,51 +3,150 @@
 #define CLIENTS_CLI_CLI_H
 
 /*
- * `iothub VERB ...`: main.c finds the verb, each verb has a file. Output is for people and pipes:
- * what was asked for goes to standard output, one JSON document a line where it is data; what went
- * wrong to standard error. Exit codes: 0 done, 1 refused or failed, 2 not understood.
+ * `iothub [GROUP] COMMAND ...` is a table. A row says how a command is called, what its options
+ * are, what it does, and which function does it; parsing, help, completion and the man page are
+ * made from the rows, so that they cannot disagree. The list of rows is commands.h; README.md tells
+ * how to add one.
  */
+#include <stdarg.h>
 #include <stdbool.h>
+#include <stddef.h>
 
-#include "base/buf.h"
+#include "base/arena.h"
+#include "base/attr.h"
 
-enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_MISUSED = 2 };
+/* What a command's function returns and the program ends with. */
+enum cli_exit {
+    CLI_DONE = 0,
+    CLI_FAILED = 1,  /* the hub refused, was not reached, or something else went wrong */
+    CLI_MISUSED = 2, /* the command line was not understood; nothing was sent */
+};
 
-#define CLI_CONNECTION_VARIABLE "IOTHUB_CONNECTION_STRING"
-#define CLI_CONTROL_DEFAULT     "http://127.0.0.1:8880"
+/* ---- the table ---- */
 
-/* An option of a verb: one that takes a value sets *value, another sets *flag. */
+/*
+ * An option. It has a value when `value` is not NULL; without, it is a flag. The values of a
+ * `plain` option may also stand without its name: the first plain argument goes to the first plain
+ * option that was not given by name, and so on; the last of them may repeat.
+ */
 struct cli_option {
-    const char *name;    /* "--control" */
-    const char *meaning; /* for the help: "URL  the emulator's control endpoint" */
-    const char **value;
-    bool *flag;
+    const char *name;    /* "device-id": --device-id */
+    const char *alias;   /* az's shorter name, "kt": --kt; or NULL */
+    char letter;         /* 'd': -d; or 0 */
+    bool plain;          /* may stand without its name */
+    bool required;       /* missing or empty is not understood */
+    bool repeats;        /* may be given many times; otherwise the last one counts */
+    const char *value;   /* what the help calls its value: "ID" */
+    const char *choices; /* "json|table|tsv"; NULL: any text */
+    long min;            /* with max: a whole number from min to max; both 0: any text */
+    long max;
+    const char *meaning; /* one sentence or two, no full stop at the end */
+};
+
+struct cli_example {
+    const char *purpose; /* "register three devices" */
+    const char *command; /* "iothub device create dev1 dev2 dev3" */
+};
+
+struct cli_call;
+
+struct cli_command {
+    const char *group;       /* "device"; NULL: none */
+    const char *name;        /* "create" */
+    const char *az;          /* "az iot hub" + this does the same: "device-identity create" */
+    const char *summary;     /* for lists: "register devices" */
+    const char *description; /* more of it, paragraphs apart by an empty line; or NULL */
+    const struct cli_option *options;
+    size_t option_count;
+    const struct cli_example *examples;
+    size_t example_count;
+    bool emulator_only;  /* real hubs have nothing like it */
+    bool runs_a_program; /* the first plain argument ends the options, as with env(1) */
+    enum cli_exit (*run)(const struct cli_call *call);
+};
+
+#define CLI_OPTIONS(array)  .options = (array), .option_count = ARRAY_SIZE(array)
+#define CLI_EXAMPLES(array) .examples = (array), .example_count = ARRAY_SIZE(array)
+
+/* Options that many commands have; to be written into their tables. */
+#define CLI_OPTION_DEVICE                                                                          \
+    {                                                                                              \
+        .name = "device-id", .letter = 'd', .plain = true, .required = true, .value = "DEVICE",    \
+        .meaning = "the device's ID"                                                               \
+    }
+#define CLI_OPTION_MODULE                                                                          \
+    {                                                                                              \
+        .name = "module-id", .letter = 'm', .plain = true, .required = true, .value = "MODULE",    \
+        .meaning = "the module's ID"                                                               \
+    }
+#define CLI_OPTION_MODULE_OR_NONE                                                                  \
+    {                                                                                              \
+        .name = "module-id", .letter = 'm', .plain = true, .value = "MODULE",                      \
+        .meaning = "a module of the device; without it the device itself is meant"                 \
+    }
+#define CLI_OPTION_ETAG                                                                            \
+    {                                                                                              \
+        .name = "etag", .alias = "if-match", .letter = 'e', .value = "ETAG",                       \
+        .meaning = "only if it still has this ETag; without it in any case"                        \
+    }
+
+/* Options that every command has: --output, --login, --verbose, --help. */
+extern const struct cli_option cli_global_options[];
+extern const size_t cli_global_option_count;
+
+extern const struct cli_command *const cli_commands[]; /* in the order of the help */
+extern const size_t cli_command_count;
+
+/* The words of groups: "device" -> "devices: their registry". NULL: there is no such group. */
+const char *cli_group_summary(const char *group);
+
+/* ---- a call ---- */
+
+enum cli_format {
+    CLI_JSON,
+    CLI_TABLE,
+    CLI_TSV,
+};
+
+struct cli_values {
+    const char **items; /* in the call's arena */
+    size_t count;
+};
+
+struct cli_call {
+    const struct cli_command *command;
+    struct cli_values *values; /* one for each option of the command, then of all commands */
+    enum cli_format format;    /* what --output or, without it, standard output asks for */
+    bool verbose;
+    struct arena arena;
 };
 
 /*
- * Reads a verb's arguments: options in any order, and at most one other, in *ret_argument (NULL:
- * none). False when they cannot be understood, which was then said.
+ * Reads a command's arguments, those after its name. False when they cannot be understood, which
+ * was then said; finish the call in both cases. The arguments must outlive the call.
  */
-bool cli_arguments(int argc, char **argv, const struct cli_option *options, size_t option_count,
-                   const char **ret_argument);
-
-/* Says what is wrong on standard error; returns `exit_code`. */
-int cli_fail(int exit_code, const char *format, ...) PRINTF_LIKE(2, 3);
-
-/* ---- control.c: the emulator's control endpoint ---- */
+MUST_CHECK bool cli_call_parse(struct cli_call *call, const struct cli_command *command,
+                               size_t count, const char *const *arguments);
+void cli_call_finish(struct cli_call *call);
 
 /*
- * Sends `json` to `base` + `path`. True with the answer's status and body; false when there was no
- * answer, which was then said.
+ * What was given for the option called `name`, which the command's table or the global one must
+ * hold. cli_value: NULL when it was not given; the last one when it was given often.
  */
-bool cli_control_post(const char *base, const char *path, struct str json, long *ret_http_status,
-                      struct buf *body);
+bool cli_given(const struct cli_call *call, const char *name);
+const char *cli_value(const struct cli_call *call, const char *name);
+struct cli_values cli_values(const struct cli_call *call, const char *name);
+long cli_number(const struct cli_call *call, const char *name, long when_not_given);
 
-/* ---- the verbs; argv is what stands after the verb ---- */
+/* ---- saying ---- */
 
-int cli_query(int argc, char **argv);
+/* Writes "iothub: ..." to standard error, clearing a progress bar first; returns `exit_code`. */
+enum cli_exit cli_fail(enum cli_exit exit_code, const char *format, ...) PRINTF_LIKE(2, 3);
 
-extern const struct cli_option cli_query_options[];
-extern const size_t cli_query_option_count;
+/* The same for what is no failure: a remark, something done. */
+void cli_say(const char *format, ...) PRINTF_LIKE(1, 2);
+
+/* A remark that only --verbose asks for. */
+void cli_say_verbose(const struct cli_call *call, const char *format, ...) PRINTF_LIKE(2, 3);
 
 #endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CLIENTS_CLI_COMMANDS_H
+#define CLIENTS_CLI_COMMANDS_H
+
+/*
+ * The list of commands, in the order of the help: X(query) is the row `cli_query` of struct
+ * cli_command, which some file here defines. Rows of one group stand together.
+ */
+#include "clients/cli/cli.h"
+
+#define CLI_COMMANDS(X)                                                                            \
+    X(query)                                                                                       \
+    X(completion)
+
+#define CLI_DECLARE_COMMAND(name) extern const struct cli_command cli_##name;
+CLI_COMMANDS(CLI_DECLARE_COMMAND)
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CLIENTS_CLI_HELP_H
+#define CLIENTS_CLI_HELP_H
+
+/* What `iothub --help`, `iothub device --help` and `iothub device create --help` print, and the
+ * man page. `width` is in columns. */
+#include "base/buf.h"
+#include "clients/cli/cli.h"
+
+void help_append_all(struct buf *out, size_t width);
+void help_append_group(struct buf *out, const char *group, size_t width);
+void help_append_command(struct buf *out, const struct cli_command *command, size_t width);
+
+/* iothub(1), in the man macros of groff and mandoc. */
+void help_append_man(struct buf *out);
+
+/* "iothub device create DEVICE... [OPTION...]" */
+void help_append_usage(struct buf *out, const struct cli_command *command);
+
+/* "-o, --output FORMAT"; az's other name stands between: "--key-type, --kt KIND". */
+void help_append_option(struct buf *out, const struct cli_option *option);
+
+#endif
