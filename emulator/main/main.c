@@ -47,8 +47,8 @@ int main(int argc, char **argv)
     case OPTIONS_HELP:
         options_print_help();
         return EXIT_SUCCESS;
-    case OPTIONS_MANUAL:
-        options_print_manual(EMULATOR_VERSION);
+    case OPTIONS_MAN:
+        options_print_man(EMULATOR_VERSION);
         return EXIT_SUCCESS;
     case OPTIONS_VERSION:
         (void)printf("iothub-emulator %s\n", EMULATOR_VERSION);

@@ -262,8 +262,8 @@ static bool read_flag(struct options *options, const char *name)
         options->action = OPTIONS_HELP;
     } else if (strcmp(name, "--version") == 0) {
         options->action = OPTIONS_VERSION;
-    } else if (strcmp(name, "--manual") == 0) {
-        options->action = OPTIONS_MANUAL;
+    } else if (strcmp(name, "--man") == 0) {
+        options->action = OPTIONS_MAN;
     } else if (strcmp(name, "--check-ready") == 0) {
         options->action = OPTIONS_CHECK_READY;
     } else {

@@ -20,7 +20,7 @@ struct option_port {
 enum options_action {
     OPTIONS_RUN,
     OPTIONS_HELP,
-    OPTIONS_MANUAL,
+    OPTIONS_MAN,
     OPTIONS_VERSION,
     OPTIONS_CHECK_READY
 };

@@ -59,7 +59,7 @@ static const struct option_text options[] = {
     {"--check-ready", "", "ask the running emulator's /readyz and exit 0 or 1"},
     {"--version", "", "print the version"},
     {"--help", "", "print this"},
-    {"--manual", "", "print it as a manual page, for man -l"},
+    {"--man", "", "print it as a manual page, for man -l -"},
 
     {NULL, NULL, "behaviour that the service does not document, each with --set NAME=N"},
     {"token-skew-s", "", "a token counts this long after its expiry, 300"},
@@ -204,7 +204,7 @@ static const char manual_tail[] =
     ".SH SEE ALSO\n"
     ".BR iothub (1)\n";
 
-void options_print_manual(const char *version)
+void options_print_man(const char *version)
 {
     (void)printf(".TH IOTHUB\\-EMULATOR 1 \"\" \"iothub\\-emulator %s\" \"IoT Hub emulator\"\n",
                  version);

@@ -5,6 +5,6 @@
 /* What --help and the manual page say of the options: one table for both. */
 
 void options_print_help(void);
-void options_print_manual(const char *version); /* roff */
+void options_print_man(const char *version); /* roff */
 
 #endif
