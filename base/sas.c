@@ -208,25 +208,19 @@ bool sas_verify(const struct sas_token *token, struct str key_base64)
     return decode_key(&key, key_base64) == STATUS_OK && sas_verify_text(token, buf_str(&key));
 }
 
-enum status sas_sign(struct buf *out, struct str resource, struct str key_base64, struct str policy,
-                     int64_t expiry_s)
+enum status sas_sign_text(struct buf *out, struct str resource, struct str key, struct str policy,
+                          int64_t expiry_s)
 {
-    CLEANUP(finish_secret) struct buf key = BUF_INIT(SAS_KEY_SIZE_MAX);
-    enum status status = decode_key(&key, key_base64);
-    if (status != STATUS_OK) {
-        return status;
-    }
     CLEANUP(buf_finish) struct buf encoded = BUF_INIT(ENCODED_SIZE_MAX);
     url_encode_append(&encoded, resource);
-    status = buf_status(&encoded);
+    const enum status status = buf_status(&encoded);
     if (status != STATUS_OK) {
         return status;
     }
     char expiry_text[24];
     const int expiry_size = snprintf(expiry_text, sizeof(expiry_text), "%" PRId64, expiry_s);
     unsigned char signature[SIGNATURE_BYTES];
-    if (!sign(buf_str(&key), buf_str(&encoded), str_of(expiry_text, (size_t)expiry_size),
-              signature)) {
+    if (!sign(key, buf_str(&encoded), str_of(expiry_text, (size_t)expiry_size), signature)) {
         return STATUS_NO_MEMORY;
     }
     char signature_base64[BASE64_SIZE(SIGNATURE_BYTES)];
@@ -244,6 +238,15 @@ enum status sas_sign(struct buf *out, struct str resource, struct str key_base64
         url_encode_append(out, policy);
     }
     return buf_status(out);
+}
+
+enum status sas_sign(struct buf *out, struct str resource, struct str key_base64, struct str policy,
+                     int64_t expiry_s)
+{
+    CLEANUP(finish_secret) struct buf key = BUF_INIT(SAS_KEY_SIZE_MAX);
+    const enum status status = decode_key(&key, key_base64);
+    return status != STATUS_OK ? status
+                               : sas_sign_text(out, resource, buf_str(&key), policy, expiry_s);
 }
 
 bool sas_key_valid(struct str text)

@@ -50,6 +50,10 @@ bool sas_verify_text(const struct sas_token *token, struct str key);
 MUST_CHECK enum status sas_sign(struct buf *out, struct str resource, struct str key_base64,
                                 struct str policy, int64_t expiry_s);
 
+/* The same with the key's own bytes, not decoded: sas_verify_text() says who wants that. */
+MUST_CHECK enum status sas_sign_text(struct buf *out, struct str resource, struct str key,
+                                     struct str policy, int64_t expiry_s);
+
 /* True when `text` is base64 of SAS_KEY_SIZE_MIN to SAS_KEY_SIZE_MAX bytes. */
 bool sas_key_valid(struct str text);
 
