@@ -110,6 +110,20 @@ enum iothub_result login_keep(struct login *login, struct iothub_error *error)
     return IOTHUB_OK;
 }
 
+enum iothub_result login_renew(struct login *login, const struct patience *patience)
+{
+    struct message answer CLEANUP(message_finish);
+    message_init(&answer);
+    enum iothub_result result = login_keep(login, NULL);
+    if (result == IOTHUB_OK && login->renewing) {
+        result = requests_await(&login->cbs, &answer, patience, NULL);
+        if (result == IOTHUB_OK) {
+            result = verdict(login, &answer, NULL);
+        }
+    }
+    return result;
+}
+
 int64_t login_due_us(const struct login *login)
 {
     return login->renewing ? INT64_MAX : login->renew_at_us;

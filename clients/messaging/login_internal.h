@@ -41,6 +41,10 @@ MUST_CHECK enum iothub_result login_token(const struct login *login, struct buf 
  * was refused. Never waits; the answer comes by peer_step(). */
 MUST_CHECK enum iothub_result login_keep(struct login *login, struct iothub_error *error);
 
+/* The same, but waits for the answer: for those who were away, and whose token may have run out.
+ * Proton says attach before it says what waits on another link. */
+MUST_CHECK enum iothub_result login_renew(struct login *login, const struct patience *patience);
+
 /* When login_keep() has something to do; until then one may wait. */
 int64_t login_due_us(const struct login *login);
 

@@ -44,7 +44,8 @@ static enum iothub_result connected(struct iothub_messaging *messaging,
 {
     if (messaging->login.peer != NULL) {
         peer_turn(messaging->login.peer);
-        if (!messaging->login.peer->ended && login_keep(&messaging->login, NULL) == IOTHUB_OK) {
+        if (!messaging->login.peer->ended &&
+            login_renew(&messaging->login, patience) == IOTHUB_OK) {
             return IOTHUB_OK;
         }
         disconnect(messaging);

@@ -32,8 +32,9 @@ static void end_with(struct peer *peer, enum iothub_result result, const char *w
     }
 }
 
-/* What the engine found, or the other side said, before nothing moved any more. */
-static void end_as_told(struct peer *peer, const char *otherwise)
+/* What the other side said or the engine found before nothing moved any more; `stream_says`, if it
+ * is the stream that ended (NULL: it is not), knows better than an engine that was cut off. */
+static void end_as_told(struct peer *peer, const char *stream_says)
 {
     pn_condition_t *remote = pn_connection_remote_condition(peer->connection);
     pn_condition_t *own = pn_transport_condition(peer->transport);
@@ -45,16 +46,22 @@ static void end_as_told(struct peer *peer, const char *otherwise)
         (void)failure_condition(&peer->error, remote, "the connection");
         return;
     }
-    const char *name = pn_condition_is_set(own) ? pn_condition_get_name(own) : "";
-    const char *words = pn_condition_is_set(own) ? pn_condition_get_description(own) : NULL;
-    if (strcmp(name, "amqp:unauthorized-access") == 0) {
+    const pn_sasl_outcome_t outcome = pn_sasl_outcome(pn_sasl(peer->transport));
+    if (outcome == PN_SASL_AUTH || outcome == PN_SASL_PERM) {
         peer->ended = true;
-        (void)failure_answer(&peer->error, 401, name, words == NULL ? "" : words, "the log-in");
+        (void)failure_answer(&peer->error, 401, "amqp:unauthorized-access",
+                             "compare SharedAccessKeyName and SharedAccessKey with the hub's",
+                             "the log-in");
         return;
     }
-    const bool idle = strcmp(name, "amqp:resource-limit-exceeded") == 0;
-    end_with(peer, IOTHUB_UNAVAILABLE,
-             idle ? "the other side went silent" : (words == NULL ? otherwise : words));
+    const char *name = pn_condition_is_set(own) ? pn_condition_get_name(own) : "";
+    const char *words = pn_condition_is_set(own) ? pn_condition_get_description(own) : NULL;
+    if (strcmp(name, "amqp:resource-limit-exceeded") == 0) {
+        stream_says = "the other side went silent";
+    } else if (stream_says == NULL) {
+        stream_says = words != NULL ? words : "the other side closed it";
+    }
+    end_with(peer, IOTHUB_UNAVAILABLE, stream_says);
 }
 
 /* ---- Moving bytes ---- */
@@ -68,7 +75,7 @@ static bool say(struct peer *peer)
         const ssize_t pending = pn_transport_pending(peer->transport);
         if (pending <= 0) {
             if (pending < 0 && !peer->ended) {
-                end_as_told(peer, "it was closed");
+                end_as_told(peer, NULL);
             }
             return moved;
         }
@@ -94,7 +101,7 @@ static bool hear(struct peer *peer)
         const ssize_t capacity = pn_transport_capacity(peer->transport);
         if (capacity <= 0) {
             if (capacity < 0) {
-                end_as_told(peer, "it was closed");
+                end_as_told(peer, NULL);
             }
             return moved;
         }
@@ -135,7 +142,7 @@ static bool move(struct peer *peer, int64_t *ret_tick_us)
     *ret_tick_us = tick(peer);
     moved = say(peer) || moved;
     if ((pn_connection_state(peer->connection) & PN_REMOTE_CLOSED) != 0) {
-        end_as_told(peer, "the other side closed it");
+        end_as_told(peer, NULL);
     }
     forget_events(peer);
     return moved;

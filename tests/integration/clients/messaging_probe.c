@@ -11,12 +11,16 @@
  * {...}", "feedback TIMEOUT accept|release|leave"; answers with "ok ..." or "failed ...".
  */
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include <iothub/messaging.h>
+
+#include "base/alloc.h"
+#include "base/str.h"
 
 static volatile sig_atomic_t interrupted;
 
@@ -57,7 +61,8 @@ static enum iothub_start start_named(const char *name)
 static void set(struct settings *settings, const char *name, const char *value)
 {
     struct iothub_reader_options *reader = &settings->reader;
-    const long long number = strtoll(value, NULL, 10);
+    int64_t number = 0;
+    (void)str_to_i64(str_from(value), &number);
     if (strcmp(name, "group") == 0) {
         reader->consumer_group = value;
     } else if (strcmp(name, "partition") == 0) {
@@ -93,16 +98,28 @@ static void connection_changed(void *ctx, int connected, const char *reason)
     (void)fflush(stdout);
 }
 
+/* Texts as such, other bytes in hex. */
+static void add_body(cJSON *tree, const void *data, size_t size)
+{
+    const unsigned char *bytes = data;
+    bool is_text = true;
+    char *text = mem_zalloc(2 * size + 1);
+    for (size_t i = 0; i < size && text != NULL; i++) {
+        is_text = is_text && bytes[i] != 0 && bytes[i] < 0x80;
+        (void)snprintf(text + 2 * i, 3, "%02x", (unsigned)bytes[i]);
+    }
+    if (is_text && text != NULL) {
+        memcpy(text, data, size);
+        text[size] = '\0';
+    }
+    (void)cJSON_AddStringToObject(tree, "body", text == NULL ? "" : text);
+    mem_free(text);
+}
+
 static void say_event(const struct iothub_event *event)
 {
     cJSON *tree = cJSON_CreateObject();
-    char *body = calloc(event->body_size + 1, 1);
-    if (body == NULL) {
-        return;
-    }
-    memcpy(body, event->body, event->body_size);
-    (void)cJSON_AddStringToObject(tree, "body", body);
-    free(body);
+    add_body(tree, event->body, event->body_size);
     (void)cJSON_AddNumberToObject(tree, "size", (double)event->body_size);
     (void)cJSON_AddStringToObject(tree, "partition", event->partition);
     (void)cJSON_AddNumberToObject(tree, "sequence", (double)event->sequence_number);
@@ -182,7 +199,7 @@ static void send_message(struct iothub_messaging *messaging, const char *text)
     const cJSON *fill = cJSON_GetObjectItemCaseSensitive(tree, "size");
     const cJSON *ack = cJSON_GetObjectItemCaseSensitive(tree, "ack");
     const cJSON *expiry = cJSON_GetObjectItemCaseSensitive(tree, "expiry");
-    char *filled = fill == NULL ? NULL : calloc((size_t)fill->valueint, 1);
+    char *filled = fill == NULL ? NULL : mem_zalloc((size_t)fill->valueint);
     const struct iothub_device_message message = {
         .device_id = text_in(tree, "device"),
         .module_id = text_in(tree, "module"),
@@ -204,7 +221,7 @@ static void send_message(struct iothub_messaging *messaging, const char *text)
     } else {
         say_failure(&error);
     }
-    free(filled);
+    mem_free(filled);
     cJSON_Delete(tree);
 }
 
@@ -229,13 +246,16 @@ static void receive_feedback(struct iothub_messaging *messaging, const char *how
 {
     struct iothub_error error;
     struct iothub_feedback *feedback = NULL;
-    char *what = NULL;
-    const unsigned timeout_ms = (unsigned)strtoul(how, &what, 10);
+    struct str number;
+    struct str what;
+    uint64_t timeout_ms = 0;
+    (void)str_cut(str_from(how), ' ', &number, &what);
+    (void)str_to_u64(number, &timeout_ms);
     enum iothub_result result =
-        iothub_messaging_receive_feedback(messaging, timeout_ms, &feedback, &error);
-    if (result == IOTHUB_OK && feedback != NULL && strcmp(what, " leave") != 0) {
+        iothub_messaging_receive_feedback(messaging, (unsigned)timeout_ms, &feedback, &error);
+    if (result == IOTHUB_OK && feedback != NULL && !str_equal(what, STR("leave"))) {
         const enum iothub_settlement settlement =
-            strcmp(what, " release") == 0 ? IOTHUB_RELEASE : IOTHUB_ACCEPT;
+            str_equal(what, STR("release")) ? IOTHUB_RELEASE : IOTHUB_ACCEPT;
         result = iothub_messaging_settle_feedback(messaging, feedback, settlement, &error);
     }
     if (result == IOTHUB_OK) {
