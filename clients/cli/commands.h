@@ -10,6 +10,11 @@
 
 #define CLI_COMMANDS(X)                                                                            \
     X(query)                                                                                       \
+    X(env)                                                                                         \
+    X(run)                                                                                         \
+    X(doctor)                                                                                      \
+    X(sas)                                                                                         \
+    X(hub_reset)                                                                                   \
     X(completion)
 
 #define CLI_DECLARE_COMMAND(name) extern const struct cli_command cli_##name;
