@@ -24,10 +24,24 @@ static const struct cli_option *option_at(const struct cli_command *command, siz
                                      : &cli_global_options[i - command->option_count];
 }
 
+bool cli_next_alias(struct str *rest, struct str *ret_name)
+{
+    if (rest->size == 0) {
+        return false;
+    }
+    (void)str_cut(*rest, '|', ret_name, rest);
+    return true;
+}
+
 static bool is_called(const struct cli_option *option, struct str name)
 {
-    return str_equal(str_from(option->name), name) ||
-           (option->alias != NULL && str_equal(str_from(option->alias), name));
+    bool found = str_equal(str_from(option->name), name);
+    struct str rest = str_from(option->alias);
+    struct str alias = STR_EMPTY;
+    while (!found && cli_next_alias(&rest, &alias)) {
+        found = str_equal(alias, name);
+    }
+    return found;
 }
 
 /* The option's index, or the number of options. */
@@ -76,7 +90,6 @@ static bool refuse_unknown(const struct cli_command *command, const char *argume
     struct near near = near_to(written + strspn(written, "-"));
     for (size_t i = 0; i < option_count(command); i++) {
         near_consider(&near, option_at(command, i)->name);
-        near_consider(&near, option_at(command, i)->alias);
     }
     if (near.best != NULL) {
         return refuse(command, "there is no option %.*s; did you mean --%s?", STR_ARG(name),

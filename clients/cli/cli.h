@@ -31,7 +31,7 @@ enum cli_exit {
  */
 struct cli_option {
     const char *name;    /* "device-id": --device-id */
-    const char *alias;   /* az's shorter name, "kt": --kt; or NULL */
+    const char *alias;   /* az's other names, "kt": --kt, or "msg-count|mc"; or NULL */
     char letter;         /* 'd': -d; or 0 */
     bool plain;          /* may stand without its name */
     bool required;       /* missing or empty is not understood */
@@ -67,6 +67,10 @@ struct cli_command {
 
 #define CLI_OPTIONS(array)  .options = (array), .option_count = ARRAY_SIZE(array)
 #define CLI_EXAMPLES(array) .examples = (array), .example_count = ARRAY_SIZE(array)
+
+/* Takes the next name off a list of aliases: `rest` is str_from(option->alias) at first. False at
+ * its end. */
+bool cli_next_alias(struct str *rest, struct str *ret_name);
 
 /* Options that many commands have; to be written into their tables. */
 #define CLI_OPTION_DEVICE                                                                          \

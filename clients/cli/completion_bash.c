@@ -8,8 +8,10 @@
 static void append_spellings(struct buf *out, const struct cli_option *option, const char *between)
 {
     buf_append_format(out, "--%s", option->name);
-    if (option->alias != NULL) {
-        buf_append_format(out, "%s--%s", between, option->alias);
+    struct str rest = str_from(option->alias);
+    struct str alias = STR_EMPTY;
+    while (cli_next_alias(&rest, &alias)) {
+        buf_append_format(out, "%s--%.*s", between, STR_ARG(alias));
     }
     if (option->letter != '\0') {
         buf_append_format(out, "%s-%c", between, option->letter);

@@ -62,8 +62,10 @@ static void append_options(struct buf *out, const struct cli_option *options, si
 {
     for (size_t i = 0; i < count; i++) {
         append_spelling(out, &options[i], "--", str_from(options[i].name));
-        if (options[i].alias != NULL) {
-            append_spelling(out, &options[i], "--", str_from(options[i].alias));
+        struct str rest = str_from(options[i].alias);
+        struct str alias = STR_EMPTY;
+        while (cli_next_alias(&rest, &alias)) {
+            append_spelling(out, &options[i], "--", alias);
         }
         if (options[i].letter != '\0') {
             append_spelling(out, &options[i], "-", str_of(&options[i].letter, 1));

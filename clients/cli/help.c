@@ -32,8 +32,10 @@ void help_append_option(struct buf *out, const struct cli_option *option)
         buf_append_format(out, "-%c, ", option->letter);
     }
     buf_append_format(out, "--%s", option->name);
-    if (option->alias != NULL) {
-        buf_append_format(out, ", --%s", option->alias);
+    struct str rest = str_from(option->alias);
+    struct str alias = STR_EMPTY;
+    while (cli_next_alias(&rest, &alias)) {
+        buf_append_format(out, ", --%.*s", STR_ARG(alias));
     }
     if (option->value != NULL) {
         buf_append_format(out, " %s", option->value);

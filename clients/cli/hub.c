@@ -121,9 +121,9 @@ static struct str without_port(struct str host)
     return str_find(str_skip(host, size + 1), ':') != SIZE_MAX ? host : str_of(host.data, size);
 }
 
-void hub_append_string(struct buf *out, const struct hub *hub, enum hub_door door)
+static void append_with_port(struct buf *out, const struct hub *hub, struct str text,
+                             enum hub_door door)
 {
-    struct str text = str_from(hub->connection_string);
     struct connection_string parts;
     if (hub->source != HUB_FROM_READY_FILE ||
         connection_string_parse(text, &parts, NULL) != STATUS_OK) {
@@ -139,6 +139,16 @@ void hub_append_string(struct buf *out, const struct hub *hub, enum hub_door doo
         buf_append_format(out, ":%u", (unsigned)port);
     }
     buf_append_str(out, str_skip(text, before + parts.host_name.size));
+}
+
+void hub_append_string(struct buf *out, const struct hub *hub, enum hub_door door)
+{
+    append_with_port(out, hub, str_from(hub->connection_string), door);
+}
+
+void hub_append_device_string(struct buf *out, const struct hub *hub, const char *text)
+{
+    append_with_port(out, hub, str_from(text), HUB_MQTT);
 }
 
 /* ---- what went wrong ---- */

@@ -43,6 +43,9 @@ void hub_finish(struct hub *hub); /* takes zeroed ones */
  */
 void hub_append_string(struct buf *out, const struct hub *hub, enum hub_door door);
 
+/* The same for the connection string of a device or module of the hub, made from its identity. */
+void hub_append_device_string(struct buf *out, const struct hub *hub, const char *text);
+
 /*
  * What the libraries' errors mean to somebody who typed a command: says `error.text` and, where it
  * is known, what to do about it. Returns the exit code.
