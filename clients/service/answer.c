@@ -109,6 +109,19 @@ enum iothub_result service_no_memory(struct iothub_error *error)
     return service_failed(error, IOTHUB_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY));
 }
 
+enum iothub_result service_parse(struct str body, cJSON **ret_tree, struct iothub_error *error)
+{
+    struct problem problem = {.offset = PROBLEM_NO_OFFSET};
+    const enum status status = json_parse(body, ret_tree, &problem);
+    if (status == STATUS_NO_MEMORY) {
+        return service_no_memory(error);
+    }
+    return status == STATUS_OK
+               ? IOTHUB_OK
+               : service_failed(error, IOTHUB_UNAVAILABLE, "the hub's answer cannot be read: %s",
+                                problem.text);
+}
+
 enum iothub_result service_not_built(struct iothub_error *error, enum status status)
 {
     return status == STATUS_NO_MEMORY

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "clients/service/service_internal.h"
 
+#include <limits.h>
+
 #include "base/sas.h"
 
 /* ---- ids (service API reference, 2.5) ---- */
@@ -85,11 +87,20 @@ enum iothub_result service_check_range(const char *what, int value, int min, int
 enum iothub_result service_check_options(const struct iothub_service_options *options,
                                          struct iothub_error *error)
 {
-    enum iothub_result result = service_check_range("connect timeout", options->connect_timeout_s,
-                                                    0, SERVICE_TIMEOUT_S_MAX, error);
-    if (result == IOTHUB_OK) {
-        result =
-            service_check_range("timeout", options->timeout_s, 0, SERVICE_TIMEOUT_S_MAX, error);
+    const struct {
+        const char *what;
+        int value;
+        int min;
+    } times[] = {
+        {"connect timeout", options->connect_timeout_s, 0},
+        {"timeout", options->timeout_s, 0},
+        {"time for trying again", options->retry_time_s, INT_MIN},
+        {"lifetime of a token", options->token_lifetime_s, 0},
+    };
+    enum iothub_result result = IOTHUB_OK;
+    for (size_t i = 0; i < ARRAY_SIZE(times) && result == IOTHUB_OK; i++) {
+        result = service_check_range(times[i].what, times[i].value, times[i].min,
+                                     SERVICE_TIME_S_MAX, error);
     }
     const struct str agent = str_from(options->user_agent);
     for (size_t i = 0; i < agent.size && result == IOTHUB_OK; i++) {

@@ -93,7 +93,7 @@ enum iothub_result iothub_service_identity_get(struct iothub_service *service,
         return result;
     }
     struct service_request request CLEANUP(service_request_finish);
-    service_request_init(&request, "GET");
+    service_request_init_read(&request, "GET");
     service_url_id(&request.url, &service->endpoint, "devices", id, "");
     return service_exchange(service, &request, ret_identity, error);
 }
@@ -161,7 +161,7 @@ enum iothub_result iothub_service_devices(struct iothub_service *service, int to
     char query[sizeof("&top=1000")];
     (void)snprintf(query, sizeof(query), "&top=%d", top);
     struct service_request request CLEANUP(service_request_finish);
-    service_request_init(&request, "GET");
+    service_request_init_read(&request, "GET");
     service_url(&request.url, &service->endpoint, "/devices", query);
     return service_exchange(service, &request, ret_identities, error);
 }
@@ -175,7 +175,7 @@ enum iothub_result iothub_service_modules(struct iothub_service *service, const 
         return result;
     }
     struct service_request request CLEANUP(service_request_finish);
-    service_request_init(&request, "GET");
+    service_request_init_read(&request, "GET");
     service_url_id(&request.url, &service->endpoint, "devices", id, "/modules");
     return service_exchange(service, &request, ret_identities, error);
 }

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "clients/service/service_internal.h"
 
-#include <openssl/x509_vfy.h>
-
 #include "base/clock.h"
-#include "base/sas.h"
 
 void service_request_init(struct service_request *request, const char *verb)
 {
     *request = (struct service_request){.verb = verb, .url = BUF_INIT(SERVICE_URL_SIZE_MAX)};
+}
+
+void service_request_init_read(struct service_request *request, const char *verb)
+{
+    service_request_init(request, verb);
+    request->reads_only = true;
 }
 
 void service_request_finish(struct service_request *request)
@@ -18,8 +21,10 @@ void service_request_finish(struct service_request *request)
 
 void service_answer_init(struct service_answer *answer)
 {
-    buf_init(&answer->body, SERVICE_ANSWER_SIZE_MAX);
-    buf_init(&answer->continuation, SERVICE_LINE_SIZE_MAX);
+    *answer = (struct service_answer){
+        .body = BUF_INIT(SERVICE_ANSWER_SIZE_MAX),
+        .continuation = BUF_INIT(SERVICE_LINE_SIZE_MAX),
+    };
 }
 
 void service_answer_finish(struct service_answer *answer)
@@ -28,236 +33,67 @@ void service_answer_finish(struct service_answer *answer)
     buf_finish(&answer->continuation);
 }
 
-/* ---- The handle ---- */
+/* ---- Again ---- */
 
-static CURLcode tls_is_set_up(CURL *curl, void *tls, void *ctx)
+/* Waits for the next try; false when there is to be none. */
+static bool wait_for_next(struct iothub_service *service, const struct service_request *request,
+                          const struct service_answer *answer, int tries, int64_t began_us)
 {
-    (void)curl;
-    struct iothub_service *service = ctx;
-    service->trust_failed = endpoint_trust(tls, &service->problem);
-    return service->trust_failed == STATUS_OK ? CURLE_OK : CURLE_ABORTED_BY_CALLBACK;
-}
-
-static size_t body_arrived(char *data, size_t size, size_t count, void *ctx)
-{
-    struct buf *body = ctx;
-    buf_append(body, data, size * count);
-    return buf_status(body) == STATUS_OK ? size * count : 0;
-}
-
-static CURLcode set_user_agent(CURL *curl, const char *user_agent)
-{
-    struct buf text CLEANUP(buf_finish) = BUF_INIT(SERVICE_LINE_SIZE_MAX);
-    if (user_agent != NULL) {
-        buf_append_format(&text, "%s ", user_agent);
-    }
-    buf_append_str(&text, STR(SERVICE_USER_AGENT));
-    return buf_status(&text) == STATUS_OK ? curl_easy_setopt(curl, CURLOPT_USERAGENT, text.data)
-                                          : CURLE_OUT_OF_MEMORY;
-}
-
-enum status service_request_open(struct iothub_service *service, const char *user_agent)
-{
-    CURL *curl = curl_easy_init();
-    service->curl = curl;
-    if (curl == NULL) {
-        return STATUS_NO_MEMORY;
-    }
-    /* Whom to believe is decided in tls_is_set_up(), as the device client decides it; libcurl's own
-     * file of roots is taken away, since a slim machine lacks it and libcurl would fail. */
-    CURLcode code = curl_easy_setopt(curl, CURLOPT_CAINFO, NULL);
-    code = code ? code : curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
-    code = code ? code : curl_easy_setopt(curl, CURLOPT_SSL_CTX_FUNCTION, tls_is_set_up);
-    code = code ? code : curl_easy_setopt(curl, CURLOPT_SSL_CTX_DATA, service);
-    code = code ? code : curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
-    code = code ? code : curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
-    code = code ? code : curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https");
-    code = code ? code : curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
-    code = code ? code : curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, body_arrived);
-    code = code ? code : curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, service->curl_says);
-    code = code ? code : curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, service->connect_timeout_s);
-    code = code ? code : curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L); /* fit for threads */
-    code = code ? code : set_user_agent(curl, user_agent);
-    return code == CURLE_OK ? STATUS_OK : STATUS_NO_MEMORY;
-}
-
-/* ---- Headers ---- */
-
-struct header_list {
-    struct curl_slist *first;
-    bool failed;
-};
-
-static void header_list_finish(struct header_list *list)
-{
-    curl_slist_free_all(list->first);
-}
-
-/* Adds the line and empties it for the next. */
-static void add(struct header_list *list, struct buf *line)
-{
-    struct curl_slist *longer = NULL;
-    if (buf_status(line) == STATUS_OK) {
-        longer = curl_slist_append(list->first, line->data);
-    }
-    list->failed = list->failed || longer == NULL;
-    list->first = longer == NULL ? list->first : longer;
-    buf_clear(line);
-}
-
-/* Signed for each request: signing is cheap, and a program may sleep for hours between two. */
-static enum status append_token(const struct iothub_service *service, struct buf *line)
-{
-    const struct connection_string *parts = &service->parts;
-    if (parts->shared_access_key.size == 0) {
-        buf_append_str(line, parts->shared_access_signature);
-        return buf_status(line);
-    }
-    const struct clock clock = CLOCK_SYSTEM;
-    const int64_t expiry_s = clock_now_us(&clock) / CLOCK_SECOND + SERVICE_TOKEN_LIFETIME_S;
-    return sas_sign(line, str_from(service->endpoint.host), parts->shared_access_key,
-                    parts->shared_access_key_name, expiry_s);
-}
-
-static bool make_headers(const struct iothub_service *service,
-                         const struct service_request *request, struct header_list *list)
-{
-    struct buf line CLEANUP(buf_finish) = BUF_INIT(SERVICE_LINE_SIZE_MAX);
-    buf_append_str(&line, STR("Authorization: "));
-    if (append_token(service, &line) != STATUS_OK) {
+    const bool may = answer->again == SERVICE_AGAIN_BUSY ||
+                     (answer->again == SERVICE_AGAIN_LOST && request->reads_only);
+    if (!may) {
         return false;
     }
-    add(list, &line);
-    buf_append_str(&line, STR("Accept: application/json"));
-    add(list, &line);
-    if (request->body.size > 0) {
-        buf_append_str(&line, STR("Content-Type: application/json; charset=utf-8"));
-        add(list, &line);
-    }
-    if (request->etag != NULL) {
-        buf_append_format(&line, "If-Match: \"%s\"", request->etag);
-        add(list, &line);
-    }
-    if (request->page_size > 0) {
-        buf_append_format(&line, "x-ms-max-item-count: %d", request->page_size);
-        add(list, &line);
-    }
-    if (request->continuation.size > 0) {
-        buf_append_str(&line, STR("x-ms-continuation: "));
-        buf_append_str(&line, request->continuation);
-        add(list, &line);
-    }
-    return !list->failed;
+    const int64_t wait_ms =
+        service_retry_wait_ms(tries, answer->retry_after_s, random_u64(&service->random));
+    const int64_t gone_ms = (clock_monotonic_us() - began_us) / 1000;
+    return gone_ms + wait_ms <= service->retry_time_s * 1000 &&
+           service_retry_sleep(service, wait_ms);
 }
 
-static struct str header_of_answer(CURL *curl, const char *name)
+static enum iothub_result check(const struct service_request *request, struct iothub_error *error)
 {
-    struct curl_header *header = NULL;
-    if (curl_easy_header(curl, name, 0, CURLH_HEADER, -1, &header) != CURLHE_OK) {
-        return STR_EMPTY;
-    }
-    return str_from(header->value);
+    enum status status = buf_status(&request->url);
+    status = request->body.size > SERVICE_BODY_SIZE_MAX ? STATUS_LIMIT : status;
+    return status == STATUS_OK ? IOTHUB_OK : service_not_built(error, status);
 }
 
-/* ---- The exchange ---- */
-
-static CURLcode set_options(const struct iothub_service *service,
-                            const struct service_request *request, struct service_answer *answer,
-                            struct curl_slist *headers)
-{
-    CURL *curl = service->curl;
-    /* HTTPGET forgets the body of the request before; the verb is named in any case. */
-    CURLcode code = curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
-    if (request->body.size > 0) {
-        const curl_off_t size = (curl_off_t)request->body.size;
-        code = code ? code : curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body.data);
-        code = code ? code : curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, size);
-    }
-    const long timeout_s = service->timeout_s + request->extra_time_s;
-    code = code ? code : curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->verb);
-    code = code ? code : curl_easy_setopt(curl, CURLOPT_URL, request->url.data);
-    code = code ? code : curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    code = code ? code : curl_easy_setopt(curl, CURLOPT_TIMEOUT, timeout_s);
-    return code ? code : curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer->body);
-}
-
-static enum iothub_result explain_certificate(const struct iothub_service *service,
-                                              struct iothub_error *error)
+static enum iothub_result try_once(struct iothub_service *service,
+                                   const struct service_request *request,
+                                   struct service_answer *answer, struct iothub_error *error)
 {
     struct problem problem = {.offset = PROBLEM_NO_OFFSET};
-    long refused = 0;
-    (void)curl_easy_getinfo(service->curl, CURLINFO_SSL_VERIFYRESULT, &refused);
-    /* X509_V_ERR_UNSPECIFIED is what libcurl starts with: then it was libcurl that objected, and
-     * to nothing but the host's name. */
-    if (refused <= X509_V_ERR_UNSPECIFIED) {
-        refused = X509_V_ERR_HOSTNAME_MISMATCH;
+    const enum status status = service_token_refresh(service, &problem);
+    if (status != STATUS_OK) {
+        answer->again = SERVICE_AGAIN_NEVER;
+        return status == STATUS_NO_MEMORY
+                   ? service_no_memory(error)
+                   : service_failed(error, IOTHUB_INVALID, "%s", problem.text);
     }
-    endpoint_explain_certificate(refused, &service->endpoint, &problem);
-    return service_failed(error, IOTHUB_UNTRUSTED, "%s", problem.text);
-}
-
-static enum iothub_result explain(const struct iothub_service *service, CURLcode code,
-                                  const struct service_answer *answer, struct iothub_error *error)
-{
-    const struct endpoint *endpoint = &service->endpoint;
-    if (code == CURLE_OUT_OF_MEMORY || service->trust_failed == STATUS_NO_MEMORY ||
-        buf_status(&answer->body) == STATUS_NO_MEMORY) {
-        return service_no_memory(error);
-    }
-    if (service->trust_failed != STATUS_OK) {
-        return service_failed(error, IOTHUB_INVALID, "%s", service->problem.text);
-    }
-    if (code == CURLE_PEER_FAILED_VERIFICATION) {
-        return explain_certificate(service, error);
-    }
-    if (buf_status(&answer->body) == STATUS_LIMIT) {
-        return service_failed(error, IOTHUB_UNAVAILABLE,
-                              "the hub's answer is larger than %zu MiB: ask for smaller pages",
-                              SERVICE_ANSWER_SIZE_MAX / 1024 / 1024);
-    }
-    if (code == CURLE_COULDNT_RESOLVE_HOST) {
-        return service_failed(error, IOTHUB_UNAVAILABLE, "the host name \"%s\" cannot be found",
-                              endpoint->host);
-    }
-    return service_failed(error, IOTHUB_UNAVAILABLE, "no answer from %s, port %u: %s",
-                          endpoint->host, (unsigned)endpoint->port,
-                          service->curl_says[0] != '\0' ? service->curl_says
-                                                        : curl_easy_strerror(code));
+    return service_http_try(service, request, answer, error);
 }
 
 enum iothub_result service_request_send(struct iothub_service *service,
                                         const struct service_request *request,
                                         struct service_answer *answer, struct iothub_error *error)
 {
-    enum status status = buf_status(&request->url);
-    status = request->body.size > SERVICE_BODY_SIZE_MAX ? STATUS_LIMIT : status;
-    if (status != STATUS_OK) {
-        return service_not_built(error, status);
+    const int64_t began_us = clock_monotonic_us();
+    struct iothub_error last = {.result = IOTHUB_OK};
+    enum iothub_result result = check(request, &last);
+    int tries = 0;
+    if (result == IOTHUB_OK) {
+        do {
+            result = try_once(service, request, answer, &last);
+            tries++;
+        } while (result != IOTHUB_OK && wait_for_next(service, request, answer, tries, began_us));
     }
-    struct header_list headers CLEANUP(header_list_finish) = {.first = NULL};
-    buf_clear(&answer->body);
-    buf_clear(&answer->continuation);
-    service->trust_failed = STATUS_OK;
-    service->curl_says[0] = '\0';
-    CURLcode code = CURLE_OUT_OF_MEMORY;
-    if (make_headers(service, request, &headers)) {
-        code = set_options(service, request, answer, headers.first);
+    if (result != IOTHUB_OK && error != NULL) {
+        *error = last;
     }
-    code = code ? code : curl_easy_perform(service->curl);
-    if (code != CURLE_OK) {
-        return explain(service, code, answer, error);
-    }
-    long http_status = 0;
-    (void)curl_easy_getinfo(service->curl, CURLINFO_RESPONSE_CODE, &http_status);
-    if (http_status >= 300) {
-        return service_refused(error, http_status,
-                               header_of_answer(service->curl, "iothub-errorcode"),
-                               buf_str(&answer->body));
-    }
-    buf_append_str(&answer->continuation, header_of_answer(service->curl, "x-ms-continuation"));
-    status = buf_status(&answer->continuation);
-    return status == STATUS_OK ? IOTHUB_OK : service_not_built(error, status);
+    return result;
 }
+
+/* ---- Answers ---- */
 
 enum iothub_result service_exchange(struct iothub_service *service,
                                     const struct service_request *request, cJSON **ret_tree,
@@ -266,18 +102,7 @@ enum iothub_result service_exchange(struct iothub_service *service,
     struct service_answer answer CLEANUP(service_answer_finish);
     service_answer_init(&answer);
     const enum iothub_result result = service_request_send(service, request, &answer, error);
-    if (result != IOTHUB_OK) {
-        return result;
-    }
-    struct problem problem = {.offset = PROBLEM_NO_OFFSET};
-    const enum status status = json_parse(buf_str(&answer.body), ret_tree, &problem);
-    if (status == STATUS_NO_MEMORY) {
-        return service_no_memory(error);
-    }
-    return status == STATUS_OK
-               ? IOTHUB_OK
-               : service_failed(error, IOTHUB_UNAVAILABLE, "the hub's answer cannot be read: %s",
-                                problem.text);
+    return result == IOTHUB_OK ? service_parse(buf_str(&answer.body), ret_tree, error) : result;
 }
 
 enum iothub_result service_command(struct iothub_service *service,

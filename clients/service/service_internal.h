@@ -13,23 +13,25 @@
 #include "base/buf.h"
 #include "base/connection_string.h"
 #include "base/json.h"
+#include "base/random.h"
 #include "clients/endpoint/endpoint.h"
 
 #define SERVICE_PORT 443U
 #define SERVICE_API_VERSION                                                                        \
     "2021-04-12" /* azure-iothub 1.16 (Node), azure-iot-hub 2.7 (Python)                           \
                   */
-#define SERVICE_USER_AGENT       "iothub-service-c/0.1"
-#define SERVICE_TOKEN_LIFETIME_S 3600
-#define SERVICE_URL_SIZE_MAX     8192U
-#define SERVICE_BODY_SIZE_MAX    ((size_t)1024 * 1024)
-#define SERVICE_ANSWER_SIZE_MAX  ((size_t)128 * 1024 * 1024) /* a page of the largest twins fits */
-#define SERVICE_LINE_SIZE_MAX    8192U /* of a header, as one with a token or a continuation */
+#define SERVICE_USER_AGENT      "iothub-service-c/0.1"
+#define SERVICE_URL_SIZE_MAX    8192U
+#define SERVICE_BODY_SIZE_MAX   ((size_t)8 * 1024 * 1024) /* a hundred twins of the largest size */
+#define SERVICE_ANSWER_SIZE_MAX ((size_t)128 * 1024 * 1024) /* a page of the largest twins */
+#define SERVICE_LINE_SIZE_MAX   8192U /* of a header, as one with a token or a continuation */
 
 enum {
     SERVICE_CONNECT_TIMEOUT_S = 15,
     SERVICE_TIMEOUT_S = 60,
-    SERVICE_TIMEOUT_S_MAX = 86400,
+    SERVICE_RETRY_TIME_S = 60,
+    SERVICE_TOKEN_LIFETIME_S = 3600,
+    SERVICE_TIME_S_MAX = 86400,
     SERVICE_ID_SIZE_MAX = 128, /* service API reference, 2.5 */
 };
 
@@ -39,7 +41,22 @@ struct iothub_service {
     struct endpoint endpoint;
     long connect_timeout_s;
     long timeout_s;
-    CURL *curl;               /* owned; keeps the connection */
+    int64_t retry_time_s;
+    bool (*stop)(void *ctx); /* NULL: nobody asks */
+    void *stop_ctx;
+
+    struct buf token; /* owned; empty until the first request */
+    int64_t token_made_at_s;
+    int64_t token_lifetime_s;
+
+    struct random random; /* for the jitter */
+    CURL *curl;           /* owned; keeps the connection */
+
+    /* of the try that is under way */
+    bool may_send_again; /* libcurl may, by itself */
+    bool sent;
+    bool lost;                /* libcurl wanted to and was kept from it */
+    bool stopped;             /* by `stop` */
     enum status trust_failed; /* why the roots could not be loaded, if so, */
     struct problem problem;   /* and in words */
     char curl_says[CURL_ERROR_SIZE];
@@ -47,10 +64,23 @@ struct iothub_service {
 
 void service_destroyp(struct iothub_service **service); /* for CLEANUP */
 
-/* ---- request.c: one HTTPS request ---- */
+/* ---- credential.c ---- */
+
+/* Fills parts and endpoint; STATUS_INVALID with a problem for what is no hub's. */
+MUST_CHECK enum status service_read_connection_string(struct str text,
+                                                      struct iothub_service *service,
+                                                      struct problem *problem);
+
+/* Makes sure that service->token will do for a request. */
+MUST_CHECK enum status service_token_refresh(struct iothub_service *service,
+                                             struct problem *problem);
+bool service_token_is_fresh(int64_t made_at_s, int64_t lifetime_s, int64_t now_s); /* pure */
+
+/* ---- request.c: a request, sent again where that is right ---- */
 
 struct service_request {
     const char *verb;        /* "GET" ... */
+    bool reads_only;         /* may be sent again when nobody knows whether it was heard */
     struct buf url;          /* owned */
     struct str body;         /* JSON; size 0: none */
     const char *etag;        /* If-Match; NULL: without */
@@ -59,21 +89,32 @@ struct service_request {
     long extra_time_s;       /* beyond the client's time */
 };
 
+/* One that changes something; service_request_init_read() for one that does not. */
 void service_request_init(struct service_request *request, const char *verb);
+void service_request_init_read(struct service_request *request, const char *verb);
 void service_request_finish(struct service_request *request);
+
+enum service_again {
+    SERVICE_AGAIN_NEVER,
+    SERVICE_AGAIN_BUSY, /* the hub did nothing and asks for patience */
+    SERVICE_AGAIN_LOST, /* sent, and the connection broke before the answer was whole */
+};
 
 struct service_answer {
     struct buf body;         /* owned */
     struct buf continuation; /* owned; empty on the last page */
+    char item_type[IOTHUB_SERVICE_ITEM_TYPE_SIZE];
+    enum service_again again; /* when it is not IOTHUB_OK */
+    int64_t retry_after_s;    /* 0: the answer does not say */
 };
 
 void service_answer_init(struct service_answer *answer);
 void service_answer_finish(struct service_answer *answer);
 
-/* Gets the handle ready for the first request. */
-MUST_CHECK enum status service_request_open(struct iothub_service *service, const char *user_agent);
-
-/* Sends it and takes in the answer; IOTHUB_OK for any status below 300. */
+/*
+ * Sends it and takes in the answer; IOTHUB_OK for any status below 300. The body of a refusal is in
+ * the answer too.
+ */
 MUST_CHECK enum iothub_result service_request_send(struct iothub_service *service,
                                                    const struct service_request *request,
                                                    struct service_answer *answer,
@@ -86,6 +127,28 @@ MUST_CHECK enum iothub_result service_exchange(struct iothub_service *service,
 MUST_CHECK enum iothub_result service_command(struct iothub_service *service,
                                               const struct service_request *request,
                                               struct iothub_error *error);
+
+/* ---- http.c: one try, over libcurl ---- */
+
+/* Gets the handle ready for the first request. */
+MUST_CHECK enum status service_http_open(struct iothub_service *service, const char *user_agent);
+
+/* `error` must not be NULL. */
+MUST_CHECK enum iothub_result service_http_try(struct iothub_service *service,
+                                               const struct service_request *request,
+                                               struct service_answer *answer,
+                                               struct iothub_error *error);
+
+/* ---- retry.c ---- */
+
+/*
+ * How long to wait after `tries` tries. `retry_after_s` is the hub's wish, 0 when it has none;
+ * `chance` is any number. Pure.
+ */
+int64_t service_retry_wait_ms(int tries, int64_t retry_after_s, uint64_t chance);
+
+/* False when the caller wants to stop. */
+MUST_CHECK bool service_retry_sleep(const struct iothub_service *service, int64_t wait_ms);
 
 /* ---- identities.c ---- */
 
@@ -133,6 +196,10 @@ enum iothub_result service_refused(struct iothub_error *error, long http_status,
 enum iothub_result service_failed(struct iothub_error *error, enum iothub_result result,
                                   const char *format, ...) PRINTF_LIKE(3, 4);
 enum iothub_result service_no_memory(struct iothub_error *error);
+
+/* A tree out of an answer's body. */
+MUST_CHECK enum iothub_result service_parse(struct str body, cJSON **ret_tree,
+                                            struct iothub_error *error);
 
 /* For a text or a request that could not be built: out of memory, or too large. */
 enum iothub_result service_not_built(struct iothub_error *error, enum status status);

@@ -12,7 +12,7 @@ enum iothub_result iothub_service_twin_get(struct iothub_service *service,
         return result;
     }
     struct service_request request CLEANUP(service_request_finish);
-    service_request_init(&request, "GET");
+    service_request_init_read(&request, "GET");
     service_url_id(&request.url, &service->endpoint, "twins", id, "");
     return service_exchange(service, &request, ret_twin, error);
 }

@@ -19,13 +19,31 @@
  *   cJSON_Delete(twin);
  *   iothub_service_destroy(service);
  *
- * Threads. One thread at a time may use a client; each thread may have clients of its own.
+ * Threads. One thread at a time may use a client; each thread may have clients of its own, which
+ * share nothing.
  *
  * Memory. Text that goes in is the caller's and is not kept. Trees that come out are the caller's,
- * who frees them with cJSON_Delete(). An answer of more than 128 MiB is refused.
+ * who frees them with cJSON_Delete(). A request of more than 8 MiB is not sent; an answer of more
+ * than 128 MiB is not taken.
  *
  * JSON. Documents that people write (patches, payloads) go in as text, in UTF-8. Identities go in
  * as the trees as which they came out. Numbers are doubles.
+ *
+ * Connection. It is kept between calls. Each request carries a token that the client signs for an
+ * hour and renews when a fifth of that is left. Proxies are those of the environment, as libcurl
+ * has it (https_proxy, no_proxy).
+ *
+ * Busy hubs. What a hub answers with 429 or 503 it has not done: the request is sent again after
+ * the time that the answer's Retry-After names or, without one, after a time that begins with a
+ * second and doubles up to half a minute; a random part of it keeps many clients from coming back
+ * together. When the next try would fall beyond `retry_time_s`, the call returns
+ * IOTHUB_UNAVAILABLE, with the answer's status.
+ *
+ * Lost answers. A connection may break after a request was sent and before its answer came, and
+ * nobody knows whether the hub heard it. What only reads is then sent again, within the same time:
+ * get, devices, modules, queries, statistics. What changes something never is: create, update,
+ * delete, replace, change_keys, bulk, purge and methods return IOTHUB_UNAVAILABLE, and the caller
+ * has to look. A hub that cannot be reached at all, or does not answer in time, is not tried again.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -41,12 +59,21 @@ extern "C" {
 
 struct iothub_service;
 
-/* Times are in seconds. Everything may be 0 or NULL: the value in brackets is taken then. */
+/* Times are in seconds, at most a day. Everything may be 0 or NULL: the value in brackets is taken
+ * then. */
 struct iothub_service_options {
     int connect_timeout_s;  /* until the connection stands, TLS included (15) */
     int timeout_s;          /* one request from its start until its answer is whole (60); a direct
                                method has its own time besides */
+    int retry_time_s;       /* how long one request may be tried again, from its start (60);
+                               negative: not at all */
+    int token_lifetime_s;   /* of the tokens that are signed (3600) */
     const char *user_agent; /* put before the library's own name in the User-Agent header */
+
+    /* Asked several times a second while a call waits; true ends it with IOTHUB_UNAVAILABLE. For a
+     * Ctrl-C, say. It must not use the client. (NULL: calls wait as long as their times say.) */
+    bool (*stop)(void *ctx);
+    void *stop_ctx;
 };
 
 /*
@@ -192,6 +219,55 @@ iothub_service_twin_replace(struct iothub_service *service, struct iothub_servic
                             const char *twin_json, const char *etag, cJSON **ret_twin,
                             struct iothub_error *error);
 
+/* ---- Many identities in one request ---- */
+
+#define IOTHUB_SERVICE_BULK_MAX 100 /* what one request carries */
+
+/* What is done with an item. The ..._IF_MATCH forms heed its "eTag", or "twinETag" for a twin. */
+enum iothub_service_bulk_mode {
+    IOTHUB_SERVICE_BULK_CREATE, /* an error for what exists */
+    IOTHUB_SERVICE_BULK_UPDATE, /* an error for what does not */
+    IOTHUB_SERVICE_BULK_UPDATE_IF_MATCH,
+    IOTHUB_SERVICE_BULK_CREATE_OR_UPDATE,
+    IOTHUB_SERVICE_BULK_CREATE_OR_UPDATE_IF_MATCH,
+    IOTHUB_SERVICE_BULK_DELETE,
+    IOTHUB_SERVICE_BULK_DELETE_IF_MATCH,
+    IOTHUB_SERVICE_BULK_UPDATE_TWIN, /* the item's "tags" and "properties" alone */
+    IOTHUB_SERVICE_BULK_UPDATE_TWIN_IF_MATCH,
+};
+
+/*
+ * Adds an item to `items`, an array (cJSON_CreateArray()): {"id": ..., "importMode": ...}, with a
+ * "moduleId" for a module and, unless it is deleted or only its twin changes, what `registration`
+ * says (NULL: all zero). *ret_item, which belongs to `items`, may be given more: "eTag",
+ * "twinETag", "tags", "properties": {"desired": {...}}. `ret_item` may be NULL.
+ */
+IOTHUB_API IOTHUB_MUST_CHECK enum iothub_result
+iothub_service_bulk_add(cJSON *items, enum iothub_service_bulk_mode mode,
+                        struct iothub_service_id id,
+                        const struct iothub_service_registration *registration, cJSON **ret_item,
+                        struct iothub_error *error);
+
+/*
+ * Sends any number of items, IOTHUB_SERVICE_BULK_MAX in a request. *ret_result tells how it went
+ * with all of them, as the hub does:
+ *
+ *   {"isSuccessful": false,
+ *    "errors": [{"deviceId": "d1", "moduleId": null, "errorCode": "DeviceAlreadyExists",
+ *                "errorStatus": "..."}, ...],
+ *    "warnings": [...]}
+ *
+ * IOTHUB_OK means that the hub dealt with each item; those in "errors" it refused, the others are
+ * done. After each request `progress` is called (NULL: not) with the number of items sent so far,
+ * and with that request's own result. It returns false to send no more: the call then returns
+ * IOTHUB_OK with what was done. When a request fails, the call ends, and what was done before is
+ * what `progress` was told.
+ */
+IOTHUB_API IOTHUB_MUST_CHECK enum iothub_result
+iothub_service_bulk(struct iothub_service *service, const cJSON *items,
+                    bool (*progress)(size_t done, const cJSON *result, void *ctx), void *ctx,
+                    cJSON **ret_result, struct iothub_error *error);
+
 /* ---- Queries ---- */
 
 #define IOTHUB_SERVICE_PAGE_SIZE_MAX 1000
@@ -205,6 +281,47 @@ IOTHUB_API IOTHUB_MUST_CHECK enum iothub_result
 iothub_service_query(struct iothub_service *service, const char *query, int page_size,
                      bool (*row)(const cJSON *row, void *ctx), void *ctx,
                      struct iothub_error *error);
+
+#define IOTHUB_SERVICE_ITEM_TYPE_SIZE 32
+
+struct iothub_service_page {
+    cJSON *rows;        /* an array */
+    char *continuation; /* what the next page is asked for with; NULL: this is the last */
+    char item_type[IOTHUB_SERVICE_ITEM_TYPE_SIZE]; /* "Twin", "Raw" ...; "" when the hub is silent
+                                                    */
+};
+
+/*
+ * One page; the first when `continuation` is NULL, otherwise the one that follows the page which
+ * gave it, by any client and at any time. *ret_page is finished with iothub_service_page_finish().
+ */
+IOTHUB_API IOTHUB_MUST_CHECK enum iothub_result
+iothub_service_query_page(struct iothub_service *service, const char *query, int page_size,
+                          const char *continuation, struct iothub_service_page *ret_page,
+                          struct iothub_error *error);
+
+/* Frees what is in it. To keep the rows, take them out and leave NULL. */
+IOTHUB_API void iothub_service_page_finish(struct iothub_service_page *page);
+
+/* ---- Statistics ---- */
+
+/* {"totalDeviceCount": n, "enabledDeviceCount": n, "disabledDeviceCount": n} */
+IOTHUB_API IOTHUB_MUST_CHECK enum iothub_result
+iothub_service_statistics_devices(struct iothub_service *service, cJSON **ret_statistics,
+                                  struct iothub_error *error);
+
+/* {"connectedDeviceCount": n} */
+IOTHUB_API IOTHUB_MUST_CHECK enum iothub_result
+iothub_service_statistics_service(struct iothub_service *service, cJSON **ret_statistics,
+                                  struct iothub_error *error);
+
+/* ---- Messages ---- */
+
+/* Throws away the messages that wait for a device. <iothub/messaging.h> sends them. */
+IOTHUB_API IOTHUB_MUST_CHECK enum iothub_result iothub_service_purge(struct iothub_service *service,
+                                                                     const char *device_id,
+                                                                     int *ret_purged,
+                                                                     struct iothub_error *error);
 
 /* ---- Direct methods ---- */
 
