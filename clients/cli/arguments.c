@@ -132,7 +132,8 @@ static bool value_fits(const struct cli_call *call, const struct cli_option *opt
                       option->name, option->min, option->max, value);
     }
     if (option->required && value[0] == '\0') {
-        return refuse(call->command, "%s is empty", option->value);
+        return refuse(call->command, "%s%s is empty", option->plain ? "" : "--",
+                      option->plain ? option->value : option->name);
     }
     return true;
 }
@@ -173,6 +174,13 @@ static bool is_an_option(const struct cli_command *command, const char *argument
            find_long(command, str_skip(name, 2)) < option_count(command);
 }
 
+/* Is the next argument NAME=VALUE, and no option? */
+static bool is_a_pair(const struct walk *walk)
+{
+    const char *next = walk->at + 1 < walk->count ? walk->arguments[walk->at + 1] : "";
+    return next[0] != '-' && strchr(next, '=') != NULL;
+}
+
 static bool take_next(struct cli_call *call, struct walk *walk, size_t i)
 {
     const struct cli_option *option = option_at(call->command, i);
@@ -182,7 +190,11 @@ static bool take_next(struct cli_call *call, struct walk *walk, size_t i)
     if (walk->at + 1 >= walk->count || is_an_option(call->command, walk->arguments[walk->at + 1])) {
         return refuse(call->command, "a value is missing after %s", walk->arguments[walk->at]);
     }
-    return take_value(call, i, walk->arguments[++walk->at], walk->count);
+    bool taken = take_value(call, i, walk->arguments[++walk->at], walk->count);
+    while (taken && option->pairs && is_a_pair(walk)) {
+        taken = take_value(call, i, walk->arguments[++walk->at], walk->count);
+    }
+    return taken;
 }
 
 static bool take_long(struct cli_call *call, struct walk *walk)
@@ -283,7 +295,8 @@ static bool nothing_is_missing(const struct cli_call *call)
     for (size_t i = 0; i < call->command->option_count; i++) {
         const struct cli_option *option = &call->command->options[i];
         if (option->required && call->values[i].count == 0) {
-            return refuse(call->command, "%s is missing: %s", option->value, option->meaning);
+            return refuse(call->command, "%s%s is missing: %s", option->plain ? "" : "--",
+                          option->plain ? option->value : option->name, option->meaning);
         }
     }
     return true;

@@ -36,6 +36,8 @@ struct cli_option {
     bool plain;          /* may stand without its name */
     bool required;       /* missing or empty is not understood */
     bool repeats;        /* may be given many times; otherwise the last one counts */
+    bool pairs;          /* repeats, and what follows its value and has a '=' belongs to it, too:
+                            --set a=1 b=2 */
     const char *value;   /* what the help calls its value: "ID" */
     const char *choices; /* "json|table|tsv"; NULL: any text */
     long min;            /* with max: a whole number from min to max; both 0: any text */
@@ -87,6 +89,17 @@ bool cli_next_alias(struct str *rest, struct str *ret_name);
     {                                                                                              \
         .name = "module-id", .letter = 'm', .plain = true, .value = "MODULE",                      \
         .meaning = "a module of the device; without it the device itself is meant"                 \
+    }
+#define CLI_OPTION_TOP                                                                             \
+    {                                                                                              \
+        .name = "top", .value = "COUNT", .min = 1, .max = 2000000000,                              \
+        .meaning = "show so many at most; by default all"                                          \
+    }
+#define CLI_OPTION_SET                                                                             \
+    {                                                                                              \
+        .name = "set", .repeats = true, .pairs = true, .value = "PATH=VALUE",                      \
+        .meaning = "change the member at PATH (names with dots between them) to VALUE, which is "  \
+                   "JSON or else text; several may follow one another"                             \
     }
 #define CLI_OPTION_ETAG                                                                            \
     {                                                                                              \

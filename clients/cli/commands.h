@@ -9,7 +9,25 @@
 #include "clients/cli/cli.h"
 
 #define CLI_COMMANDS(X)                                                                            \
+    X(device_create)                                                                               \
+    X(device_list)                                                                                 \
+    X(device_show)                                                                                 \
+    X(device_update)                                                                               \
+    X(device_delete)                                                                               \
+    X(device_keys)                                                                                 \
+    X(device_connection_string)                                                                    \
+    X(module_create)                                                                               \
+    X(module_list)                                                                                 \
+    X(module_show)                                                                                 \
+    X(module_update)                                                                               \
+    X(module_delete)                                                                               \
+    X(module_keys)                                                                                 \
+    X(module_connection_string)                                                                    \
+    X(twin_show)                                                                                   \
+    X(twin_update)                                                                                 \
+    X(twin_replace)                                                                                \
     X(query)                                                                                       \
+    X(method_invoke)                                                                               \
     X(env)                                                                                         \
     X(run)                                                                                         \
     X(doctor)                                                                                      \

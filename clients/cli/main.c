@@ -118,15 +118,14 @@ static bool has_flag(size_t count, const char *const *arguments, const char *fla
 /* True when az's name of the command is, or begins with, the words. */
 static bool is_az(const struct cli_command *command, const char *first, const char *second)
 {
-    struct str rest = str_from(command->az);
-    if (command->az == NULL || !str_starts(rest, str_from(first))) {
+    struct str word = STR_EMPTY;
+    struct str rest = STR_EMPTY;
+    (void)str_cut(str_from(command->az), ' ', &word, &rest);
+    if (command->az == NULL || !str_equal(word, str_from(first))) {
         return false;
     }
-    rest = str_skip(rest, strlen(first));
-    if (rest.size == 0) {
-        return true;
-    }
-    return rest.data[0] == ' ' && second != NULL && str_equal(str_skip(rest, 1), str_from(second));
+    (void)str_cut(rest, ' ', &word, &rest);
+    return word.size == 0 || (second != NULL && str_equal(word, str_from(second)));
 }
 
 static enum cli_exit refuse_group(const char *first, const char *second)

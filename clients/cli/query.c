@@ -28,7 +28,7 @@ static bool add_row(const cJSON *row, void *ctx)
 
 static enum cli_exit ask(const struct cli_call *call, const char *query)
 {
-    CLEANUP(cli_service_finish) struct cli_service service;
+    CLEANUP(cli_service_finish) struct cli_service service = {0};
     enum cli_exit exit_code = cli_service_open(call, &service);
     if (exit_code != CLI_DONE) {
         return exit_code;
@@ -95,11 +95,7 @@ static const struct cli_option options[] = {
      .required = true,
      .value = "QUERY",
      .meaning = "what to ask, in the hub's query language"},
-    {.name = "top",
-     .value = "COUNT",
-     .min = 1,
-     .max = 2000000000,
-     .meaning = "show so many rows at most; by default all"},
+    CLI_OPTION_TOP,
     {.name = "explain",
      .meaning = "tell how an emulator answers the query, not what the answer is (emulator only)"},
     CLI_OPTION_CONTROL,
