@@ -14,6 +14,7 @@ static const struct {
     {{"SharedAccessKey", 15}, offsetof(struct connection_string, shared_access_key)},
     {{"SharedAccessKeyName", 19}, offsetof(struct connection_string, shared_access_key_name)},
     {{"SharedAccessSignature", 21}, offsetof(struct connection_string, shared_access_signature)},
+    {{"x509", 4}, offsetof(struct connection_string, x509)},
 };
 
 static struct str *part_of(struct connection_string *parts, struct str name)
@@ -30,7 +31,7 @@ enum status connection_string_parse(struct str text, struct connection_string *r
                                     struct problem *problem)
 {
     struct connection_string parts = {STR_EMPTY, STR_EMPTY, STR_EMPTY, STR_EMPTY,
-                                      STR_EMPTY, STR_EMPTY, STR_EMPTY};
+                                      STR_EMPTY, STR_EMPTY, STR_EMPTY, STR_EMPTY};
     struct str rest = text;
     while (rest.size > 0) {
         struct str pair;

@@ -18,7 +18,8 @@ struct connection_string {
     struct str shared_access_key;
     struct str shared_access_key_name;
     struct str shared_access_signature;
-}; /* every str points into the text, and is empty when absent */
+    struct str x509; /* "true" of an identity with a certificate */
+};                   /* every str points into the text, and is empty when absent */
 
 /* STATUS_INVALID when a pair has no '=', or HostName is missing or empty. */
 MUST_CHECK enum status connection_string_parse(struct str text, struct connection_string *ret_parts,

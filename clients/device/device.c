@@ -5,16 +5,11 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
-#include "base/sas.h"
-#include "base/url.h"
-
-/* Any hub of the last years knows it (device protocol reference, 1.1). */
-#define API_VERSION "2021-04-12"
-#define CLIENT_TYPE "iothub-device/0.1 (C; libmosquitto)"
+#include "base/json.h"
 
 /* ---- Life ---- */
 
-static char *copy_text(struct str s)
+char *device_copy_text(struct str s)
 {
     char *copy = mem_alloc(s.size + 1);
     if (copy != NULL) {
@@ -24,69 +19,47 @@ static char *copy_text(struct str s)
     return copy;
 }
 
-static enum status check_parts(const struct connection_string *parts, struct problem *problem)
+static enum status make_names(struct iothub_device *device)
 {
-    const char *missing = NULL;
-    if (parts->device_id.size == 0) {
-        missing = "DeviceId; it is a hub's own: take the one of a device, as create_identities "
-                  "prints it";
-    } else if (parts->shared_access_key.size == 0 && parts->shared_access_signature.size == 0) {
-        missing = "SharedAccessKey";
-    }
-    if (missing != NULL) {
-        problem_set(problem, PROBLEM_NO_OFFSET, "the connection string has no %s", missing);
-        return STATUS_INVALID;
-    }
-    if (parts->shared_access_key.size > 0 && !sas_key_valid(parts->shared_access_key)) {
-        problem_set(problem, PROBLEM_NO_OFFSET,
-                    "the SharedAccessKey is not base64 of 16 to 64 bytes; was it cut off?");
-        return STATUS_INVALID;
-    }
-    return STATUS_OK;
-}
-
-/* The names under which CONNECT introduces us. They hold the hub's name even where a gateway is
- * dialled, and never a port (device protocol reference, 1.1 and 7.1). */
-static enum status make_names(struct iothub_device *device, const struct endpoint *hub)
-{
-    device->device_id = copy_text(device->parts.device_id);
-    device->module_id = copy_text(device->parts.module_id);
+    device->device_id = device_copy_text(device->parts.device_id);
+    device->module_id = device_copy_text(device->parts.module_id);
     if (device->device_id == NULL || device->module_id == NULL) {
         return STATUS_NO_MEMORY;
     }
-    const bool is_module = device->module_id[0] != '\0';
-    buf_append_format(&device->user_name,
-                      "%s/%s/%s%s?api-version=" API_VERSION "&DeviceClientType=", hub->host,
-                      device->device_id, device->module_id, is_module ? "/" : "");
-    url_encode_append(&device->user_name, STR(CLIENT_TYPE));
-    buf_append_format(&device->resource, "%s/devices/%s%s%s", hub->host, device->device_id,
-                      is_module ? "/modules/" : "", device->module_id);
-    const enum status status = buf_status(&device->user_name);
-    return status != STATUS_OK ? status : buf_status(&device->resource);
+    /* The hub's name even where a gateway is dialled, and never a port (reference, 7.1). */
+    buf_append_format(&device->resource, "%s/devices/%s%s%s", device->hub.host, device->device_id,
+                      device->module_id[0] == '\0' ? "" : "/modules/", device->module_id);
+    return buf_status(&device->resource);
 }
 
-static enum status set_up(struct iothub_device *device, const char *connection_string,
-                          struct problem *problem)
+static enum status read_connection_string(struct iothub_device *device,
+                                          const char *connection_string, struct problem *problem)
 {
-    device->text = copy_text(str_from(connection_string));
+    device->text = device_copy_text(str_from(connection_string));
     if (device->text == NULL) {
         return STATUS_NO_MEMORY;
     }
     struct connection_string *parts = &device->parts;
     enum status status = connection_string_parse(str_from(device->text), parts, problem);
     if (status == STATUS_OK) {
-        status = check_parts(parts, problem);
+        status = credentials_read(device, problem);
     }
-    struct endpoint hub = {.port = 0};
     if (status == STATUS_OK) {
-        status = endpoint_parse(parts->host_name, DEVICE_PORT, &hub, problem);
+        status = endpoint_parse(parts->host_name, DEVICE_PORT, &device->hub, problem);
     }
-    device->endpoint = hub;
+    device->endpoint = device->hub;
     if (status == STATUS_OK && parts->gateway_host_name.size > 0) {
         status = endpoint_parse(parts->gateway_host_name, DEVICE_PORT, &device->endpoint, problem);
     }
+    return status;
+}
+
+static enum status set_up(struct iothub_device *device, const char *connection_string,
+                          struct problem *problem)
+{
+    enum status status = read_connection_string(device, connection_string, problem);
     if (status == STATUS_OK) {
-        status = make_names(device, &hub);
+        status = make_names(device);
     }
     if (status == STATUS_OK) {
         status = random_init_system(&device->random);
@@ -102,19 +75,25 @@ enum iothub_result iothub_device_create(const char *connection_string,
                                         struct iothub_device **ret_device,
                                         struct iothub_error *error)
 {
-    assert(connection_string != NULL && handlers != NULL);
-
+    if (connection_string == NULL) {
+        return device_failed(error, IOTHUB_INVALID, "the connection string is missing");
+    }
     struct iothub_device *device CLEANUP(device_destroyp) =
         mem_zalloc(sizeof(struct iothub_device));
     if (device == NULL) {
         return device_no_memory(error);
     }
-    device->handlers = *handlers;
-    device->token_lifetime_s = DEVICE_TOKEN_LIFETIME_S;
+    if (handlers != NULL) {
+        device->handlers = *handlers;
+    }
+    settings_init(device->settings);
+    device->renew_at_us = INT64_MAX;
     device->desired_known = -1;
     device->desired_delivered = -1;
     inbox_init(device);
-    buf_init(&device->user_name, DEVICE_USER_SIZE_MAX);
+    outbox_init(device);
+    device->wire.fd = -1;
+    device->relay.fd = -1;
     buf_init(&device->resource, DEVICE_USER_SIZE_MAX);
     buf_init(&device->answer.body, DEVICE_ANSWER_SIZE_MAX);
     struct problem problem = {.text = ""};
@@ -132,13 +111,17 @@ void iothub_device_destroy(struct iothub_device *device)
     }
     assert(!device->delivering);
     iothub_device_disconnect(device);
+    device->delivering = true; /* what is told now can do nothing more */
+    outbox_finish(device);
     link_finish(device);
     inbox_finish(device);
+    credentials_finish(device);
     buf_finish(&device->answer.body);
-    buf_finish(&device->user_name);
     buf_finish(&device->resource);
     mem_free(device->device_id);
     mem_free(device->module_id);
+    mem_free(device->product);
+    mem_free(device->model_id);
     mem_free(device->text);
     mem_free(device);
 }
@@ -162,12 +145,48 @@ enum iothub_result iothub_device_set(struct iothub_device *device,
                                      enum iothub_device_setting setting, int64_t value,
                                      struct iothub_error *error)
 {
-    (void)setting;
-    if (value < 1 || value > 31536000) {
-        return device_failed(error, IOTHUB_INVALID, "a token lasts 1 to 31536000 seconds");
+    return settings_set(device->settings, setting, value, error);
+}
+
+/* NULL takes it back. Printable ASCII, which is what a user name can be sure to carry. */
+static enum iothub_result set_text(char **text, const char *what, const char *value,
+                                   struct iothub_error *error)
+{
+    const struct str given = str_from(value);
+    bool plain = given.size <= DEVICE_PRODUCT_SIZE_MAX;
+    for (size_t i = 0; plain && i < given.size; i++) {
+        plain = given.data[i] >= ' ' && given.data[i] <= '~';
     }
-    device->token_lifetime_s = value;
+    if (!plain) {
+        return device_failed(error, IOTHUB_INVALID,
+                             "the %s is at most %u characters of plain ASCII", what,
+                             DEVICE_PRODUCT_SIZE_MAX);
+    }
+    char *copy = given.size == 0 ? NULL : device_copy_text(given);
+    if (copy == NULL && given.size > 0) {
+        return device_no_memory(error);
+    }
+    mem_free(*text);
+    *text = copy;
     return IOTHUB_OK;
+}
+
+enum iothub_result iothub_device_set_product(struct iothub_device *device, const char *product,
+                                             struct iothub_error *error)
+{
+    return set_text(&device->product, "product", product, error);
+}
+
+enum iothub_result iothub_device_set_model(struct iothub_device *device, const char *model_id,
+                                           struct iothub_error *error)
+{
+    return set_text(&device->model_id, "model id", model_id, error);
+}
+
+int64_t device_answer_deadline_us(const struct iothub_device *device)
+{
+    const int64_t timeout_ms = device->settings[IOTHUB_DEVICE_ANSWER_TIMEOUT_MS];
+    return clock_monotonic_us() + timeout_ms * (CLOCK_SECOND / 1000);
 }
 
 /* ---- Running ---- */
@@ -189,19 +208,27 @@ enum iothub_result iothub_device_run(struct iothub_device *device, int timeout_m
 {
     assert(!device->delivering && timeout_ms >= 0);
 
-    const int64_t wait_us = list_empty(&device->inbox) ? (int64_t)timeout_ms * 1000 : 0;
+    const bool idle = list_empty(&device->inbox) && list_empty(&device->confirmed);
+    const int64_t wait_us = idle ? (int64_t)timeout_ms * 1000 : 0;
     const enum iothub_result result = link_keep(device, wait_us, error);
     if (result != IOTHUB_OK) {
         return result;
     }
-    return inbox_deliver(device) == STATUS_OK ? IOTHUB_OK : device_no_memory(error);
+    if (inbox_deliver(device) != STATUS_OK) {
+        return device_no_memory(error);
+    }
+    if (device->state > LINK_DIALLING) {
+        /* The PUBACKs for what was handled. A failure shows again at the next turn. */
+        (void)connection_flush(device, NULL);
+    }
+    return IOTHUB_OK;
 }
 
 /* ---- Asking the hub ---- */
 
 /* A loss of the link is no failure: with QoS 1 libmosquitto has kept the message, and sends it on
  * the next connection; and who waits for an answer asks again. */
-static enum iothub_result publish(struct iothub_device *device, const struct buf *topic,
+enum iothub_result device_publish(struct iothub_device *device, const struct buf *topic,
                                   struct str body, int qos, int *ret_id, struct iothub_error *error)
 {
     switch (link_publish(device, topic, body, qos, ret_id)) {
@@ -217,9 +244,13 @@ static enum iothub_result publish(struct iothub_device *device, const struct buf
         break;
     }
     return device_failed(error, IOTHUB_INVALID,
-                         "MQTT cannot carry this message; a body is at most %zu bytes, and an id "
-                         "of a device cannot have '#' or '+'",
-                         DEVICE_BODY_SIZE_MAX);
+                         "MQTT cannot carry this message: an id of a device cannot have '#' or '+' "
+                         "there");
+}
+
+static bool is_busy(int status)
+{
+    return status == 429 || status == 503;
 }
 
 /*
@@ -227,12 +258,11 @@ static enum iothub_result publish(struct iothub_device *device, const struct buf
  * Asking twice does no harm: reading changes nothing, and merging the same patch twice gives the
  * same properties.
  */
-static enum iothub_result ask_twin(struct iothub_device *device,
+static enum iothub_result ask_once(struct iothub_device *device,
                                    void (*append_topic)(struct buf *out, uint32_t request_id),
-                                   struct str body, struct iothub_error *error)
+                                   struct str body, int64_t deadline_us, struct iothub_error *error)
 {
     struct device_answer *answer = &device->answer;
-    const int64_t deadline_us = clock_monotonic_us() + DEVICE_ANSWER_TIMEOUT_US;
     struct buf topic CLEANUP(buf_finish) = BUF_INIT(DEVICE_TOPIC_SIZE_MAX);
     uint64_t asked_on = 0; /* no connection yet */
     enum iothub_result result = IOTHUB_OK;
@@ -244,12 +274,12 @@ static enum iothub_result ask_twin(struct iothub_device *device,
             answer->request_id = ++device->request_id_last;
             buf_clear(&topic);
             append_topic(&topic, answer->request_id);
-            result = publish(device, &topic, body, 0, NULL, error);
+            result = device_publish(device, &topic, body, 0, NULL, error);
         }
         const int64_t left_us = deadline_us - clock_monotonic_us();
         if (result == IOTHUB_OK && left_us <= 0) {
-            result = device_failed(error, IOTHUB_UNAVAILABLE,
-                                   "the hub did not answer within 30 seconds");
+            result = device_failed(error, IOTHUB_UNAVAILABLE, "the hub did not answer within %d ms",
+                                   (int)device->settings[IOTHUB_DEVICE_ANSWER_TIMEOUT_MS]);
         }
         if (result == IOTHUB_OK) {
             result = link_keep(device, left_us, error);
@@ -260,6 +290,40 @@ static enum iothub_result ask_twin(struct iothub_device *device,
         return device_no_memory(error);
     }
     return result;
+}
+
+/* Keeps the connection meanwhile. */
+static enum iothub_result wait_until(struct iothub_device *device, int64_t time_us,
+                                     struct iothub_error *error)
+{
+    enum iothub_result result = IOTHUB_OK;
+    int64_t left_us = time_us - clock_monotonic_us();
+    while (result == IOTHUB_OK && left_us > 0) {
+        result = link_keep(device, left_us, error);
+        left_us = time_us - clock_monotonic_us();
+    }
+    return result;
+}
+
+/* A busy hub is left in peace for as long as one that cannot be reached. */
+static enum iothub_result ask_twin(struct iothub_device *device,
+                                   void (*append_topic)(struct buf *out, uint32_t request_id),
+                                   struct str body, struct iothub_error *error)
+{
+    const int64_t deadline_us = device_answer_deadline_us(device);
+    for (unsigned busy = 0;; busy++) {
+        enum iothub_result result = ask_once(device, append_topic, body, deadline_us, error);
+        const int64_t again_us =
+            clock_monotonic_us() +
+            settings_retry_delay_us(device->settings, busy, random_u64(&device->random));
+        if (result != IOTHUB_OK || !is_busy(device->answer.status) || again_us >= deadline_us) {
+            return result;
+        }
+        result = wait_until(device, again_us, error);
+        if (result != IOTHUB_OK) {
+            return result;
+        }
+    }
 }
 
 /* What the status of a twin's answer means (device protocol reference, 5). */
@@ -331,40 +395,6 @@ enum iothub_result iothub_device_get_twin(struct iothub_device *device, cJSON **
     return IOTHUB_OK;
 }
 
-static enum iothub_result await_puback(struct iothub_device *device, int64_t deadline_us,
-                                       struct iothub_error *error)
-{
-    while (!device->published) {
-        const int64_t left_us = deadline_us - clock_monotonic_us();
-        if (left_us <= 0) {
-            return device_failed(error, IOTHUB_UNAVAILABLE,
-                                 "the hub did not confirm the message within 30 seconds; it may "
-                                 "still arrive");
-        }
-        const enum iothub_result result = link_keep(device, left_us, error);
-        if (result != IOTHUB_OK) {
-            return result;
-        }
-    }
-    return IOTHUB_OK;
-}
-
-enum iothub_result iothub_device_send(struct iothub_device *device,
-                                      const struct iothub_device_message *message,
-                                      struct iothub_error *error)
-{
-    const int64_t deadline_us = clock_monotonic_us() + DEVICE_ANSWER_TIMEOUT_US;
-    struct buf topic CLEANUP(buf_finish) = BUF_INIT(DEVICE_TOPIC_SIZE_MAX);
-    topic_append_telemetry(&topic, device->device_id, device->module_id, message);
-    enum iothub_result result = link_await(device, deadline_us, error);
-    if (result == IOTHUB_OK) {
-        device->published = false;
-        result = publish(device, &topic, str_of(message->body, message->body_size), 1,
-                         &device->publish_id, error);
-    }
-    return result == IOTHUB_OK ? await_puback(device, deadline_us, error) : result;
-}
-
 enum iothub_result iothub_device_respond(struct iothub_device *device, const char *request_id,
                                          int status, const char *payload_json,
                                          struct iothub_error *error)
@@ -376,12 +406,12 @@ enum iothub_result iothub_device_respond(struct iothub_device *device, const cha
         result = device_status(json_check(payload, &problem), &problem, error);
     }
     if (result == IOTHUB_OK) {
-        result = link_await(device, clock_monotonic_us() + DEVICE_ANSWER_TIMEOUT_US, error);
+        result = link_await(device, device_answer_deadline_us(device), error);
     }
     if (result == IOTHUB_OK) {
         struct buf topic CLEANUP(buf_finish) = BUF_INIT(DEVICE_TOPIC_SIZE_MAX);
         topic_append_method_response(&topic, status, request_id);
-        result = publish(device, &topic, payload, 0, NULL, error);
+        result = device_publish(device, &topic, payload, 0, NULL, error);
     }
     return result;
 }

@@ -4,14 +4,18 @@
 #include <assert.h>
 
 #include "base/alloc.h"
+#include "base/arena.h"
 #include "base/json.h"
+#include "clients/device/messages_internal.h"
 
 /* One message that waits for iothub_device_run(). */
-struct device_message {
+struct incoming {
     struct list link;   /* in device->inbox */
     struct topic topic; /* its strs point into `bytes` */
     struct str payload; /* likewise */
     size_t size;        /* of the whole, for device->inbox_size */
+    uint16_t packet_id; /* to be acknowledged when dealt with; 0: nothing to be */
+    uint64_t dial;      /* device->dial_count when it came */
     char bytes[];       /* topic, NUL, payload, NUL */
 };
 
@@ -20,22 +24,22 @@ void inbox_init(struct iothub_device *device)
     list_init(&device->inbox);
 }
 
-static void discard(struct iothub_device *device, struct device_message *message)
+static void discard(struct iothub_device *device, struct incoming *message)
 {
     list_remove(&message->link);
     device->inbox_size -= message->size;
     mem_free(message);
 }
 
-static struct device_message *first(struct iothub_device *device)
+static struct incoming *first(struct iothub_device *device)
 {
     return list_empty(&device->inbox) ? NULL
-                                      : LIST_ENTRY(device->inbox.next, struct device_message, link);
+                                      : LIST_ENTRY(device->inbox.next, struct incoming, link);
 }
 
 void inbox_finish(struct iothub_device *device)
 {
-    struct device_message *message = NULL;
+    struct incoming *message = NULL;
     while ((message = first(device)) != NULL) {
         discard(device, message);
     }
@@ -58,20 +62,24 @@ static void take_answer(struct device_answer *answer, const struct topic *topic,
     buf_append_str(&answer->body, payload); /* a failure sticks, for the one who waits */
 }
 
-static void enqueue(struct iothub_device *device, struct str topic, struct str payload)
+/* False when there was no room. */
+static bool enqueue(struct iothub_device *device, struct str topic, struct str payload,
+                    uint16_t packet_id)
 {
-    const size_t size = sizeof(struct device_message) + topic.size + 1 + payload.size + 1;
-    struct device_message *message = NULL;
+    const size_t size = sizeof(struct incoming) + topic.size + 1 + payload.size + 1;
+    struct incoming *message = NULL;
     if (size <= DEVICE_INBOX_SIZE_MAX - device->inbox_size) {
         message = mem_zalloc(size);
     }
     if (message == NULL) {
         /* A method's caller will be told that nobody answered; a change of desired properties
-         * is found by asking for the twin. */
+         * is found by asking for the twin; the hub keeps a message that is not acknowledged. */
         device->resync_wanted = device->handlers.desired != NULL;
-        return;
+        return false;
     }
     message->size = size;
+    message->packet_id = packet_id;
+    message->dial = device->dial_count;
     memcpy(message->bytes, topic.data, topic.size);
     if (payload.size > 0) {
         memcpy(message->bytes + topic.size + 1, payload.data, payload.size);
@@ -80,25 +88,47 @@ static void enqueue(struct iothub_device *device, struct str topic, struct str p
     message->payload = str_of(message->bytes + topic.size + 1, payload.size);
     device->inbox_size += size;
     list_append(&device->inbox, &message->link);
+    return true;
 }
 
-void inbox_receive(struct iothub_device *device, struct str topic_text, struct str payload)
+/* True when the hub need not be told (now). */
+static bool receive(struct iothub_device *device, struct str topic_text, struct str payload,
+                    uint16_t packet_id)
 {
     const struct topic topic = topic_parse(topic_text);
-    if (topic.kind == TOPIC_UNKNOWN) {
-        return;
-    }
-    if (topic.kind == TOPIC_TWIN_RESPONSE) {
-        const uint32_t number = number_of(topic.request_id);
-        if (number != 0 && number == device->answer.request_id) {
+    switch (topic.kind) {
+    case TOPIC_UNKNOWN:
+        return false;
+    case TOPIC_TWIN_RESPONSE:
+        if (number_of(topic.request_id) == 0) {
+            return false;
+        }
+        if (number_of(topic.request_id) == device->answer.request_id) {
             take_answer(&device->answer, &topic, payload);
-            return;
+            return false;
         }
-        if (number == 0 || number != device->resync_id) {
-            return; /* the answer to a question that somebody gave up waiting for */
+        if (number_of(topic.request_id) != device->resync_id) {
+            return false; /* the answer to a question that somebody gave up waiting for */
         }
+        (void)enqueue(device, topic_text, payload, 0);
+        return false;
+    case TOPIC_DESIRED:
+    case TOPIC_METHOD:
+        (void)enqueue(device, topic_text, payload, 0);
+        return false;
+    case TOPIC_MESSAGE:
+        break;
     }
-    enqueue(device, topic_text, payload);
+    (void)enqueue(device, topic_text, payload, packet_id);
+    return true;
+}
+
+void inbox_receive(struct iothub_device *device, struct str topic, struct str payload,
+                   uint16_t packet_id)
+{
+    if (!receive(device, topic, payload, packet_id) && packet_id != 0) {
+        relay_acknowledge(&device->relay, packet_id);
+    }
 }
 
 /* ---- Delivering ---- */
@@ -128,7 +158,7 @@ static void deliver_desired(struct iothub_device *device,
     device->handlers.desired(device, desired, device->handlers.ctx);
 }
 
-static enum status patch_came(struct iothub_device *device, const struct device_message *message)
+static enum status patch_came(struct iothub_device *device, const struct incoming *message)
 {
     if (message->topic.version <= device->desired_delivered) {
         return STATUS_OK; /* older than what the handler was given as a whole */
@@ -147,7 +177,7 @@ static enum status patch_came(struct iothub_device *device, const struct device_
 }
 
 /* The answer to inbox_resync(). */
-static enum status twin_came(struct iothub_device *device, const struct device_message *message)
+static enum status twin_came(struct iothub_device *device, const struct incoming *message)
 {
     device->resync_id = 0;
     cJSON *twin CLEANUP(json_destroyp) = NULL;
@@ -174,7 +204,7 @@ static enum status twin_came(struct iothub_device *device, const struct device_m
     return STATUS_OK;
 }
 
-static enum status method_came(struct iothub_device *device, struct device_message *message)
+static enum status method_came(struct iothub_device *device, struct incoming *message)
 {
     struct iothub_device_method method = {0};
     const struct topic *topic = &message->topic;
@@ -205,7 +235,38 @@ static enum status method_came(struct iothub_device *device, struct device_messa
     return STATUS_OK;
 }
 
-static enum status deliver(struct iothub_device *device, struct device_message *message)
+/* Whole texts, and the arrays that hold them: a topic of 65535 bytes needs less than this. */
+#define BAG_MEMORY_MAX ((size_t)4 * 1024 * 1024)
+
+static enum status message_came(struct iothub_device *device, const struct incoming *message)
+{
+    struct arena arena CLEANUP(arena_finish) = ARENA_INIT(BAG_MEMORY_MAX);
+    struct iothub_device_message given;
+    enum status status = message_read_bag(message->topic.bag, &arena, &given);
+    if (status == STATUS_OK && message->topic.name.size > 0) {
+        given.input = arena_copy(&arena, message->topic.name);
+        status = given.input == NULL ? STATUS_NO_MEMORY : STATUS_OK;
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    given.body = message->payload.data;
+    given.body_size = message->payload.size;
+    device->handlers.message(device, &given, device->handlers.ctx);
+
+    /* On another connection the hub does not know the packet any more, and sends it anew. */
+    if (message->packet_id != 0 && message->dial == device->dial_count) {
+        relay_acknowledge(&device->relay, message->packet_id);
+    }
+    return STATUS_OK;
+}
+
+static bool is_stale(const struct iothub_device *device, const struct incoming *message)
+{
+    return message->packet_id != 0 && message->dial != device->dial_count;
+}
+
+static enum status deliver(struct iothub_device *device, struct incoming *message)
 {
     switch (message->topic.kind) {
     case TOPIC_TWIN_RESPONSE:
@@ -214,10 +275,25 @@ static enum status deliver(struct iothub_device *device, struct device_message *
         return device->handlers.desired == NULL ? STATUS_OK : patch_came(device, message);
     case TOPIC_METHOD:
         return device->handlers.method == NULL ? STATUS_OK : method_came(device, message);
+    case TOPIC_MESSAGE:
+        return device->handlers.message == NULL || is_stale(device, message)
+                   ? STATUS_OK
+                   : message_came(device, message);
     case TOPIC_UNKNOWN:
         break;
     }
     return STATUS_OK;
+}
+
+static void announce_expiry(struct iothub_device *device)
+{
+    device->announce_expiry = false;
+    struct problem words;
+    credentials_explain(device, &words);
+    if (device->handlers.connection != NULL) {
+        device->handlers.connection(device, IOTHUB_DEVICE_SIGNATURE_EXPIRES, words.text,
+                                    device->handlers.ctx);
+    }
 }
 
 static void announce(struct iothub_device *device)
@@ -243,10 +319,14 @@ enum status inbox_deliver(struct iothub_device *device)
     assert(!device->delivering);
     device->delivering = true;
     announce(device);
+    if (device->announce_expiry) {
+        announce_expiry(device);
+    }
+    outbox_deliver(device);
 
     /* Only what is here now: handlers make more arrive, and the caller wants to be back in time. */
     const struct list *last = device->inbox.previous;
-    struct device_message *message = NULL;
+    struct incoming *message = NULL;
     enum status status = STATUS_OK;
     bool more = true;
     while (more && status == STATUS_OK && (message = first(device)) != NULL) {

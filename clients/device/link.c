@@ -1,93 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "clients/device/device_internal.h"
 
-#include <errno.h>
 #include <pthread.h>
-#include <string.h>
 #include <time.h>
 
-#include <openssl/err.h>
 #include <openssl/ssl.h>
 
-#include "base/alloc.h"
-#include "base/sas.h"
-
-/* ---- What libmosquitto tells us; called from within mosquitto_loop() ---- */
-
-static void subscribe(struct iothub_device *device)
-{
-    /* libmosquitto takes char *const *, but writes to none of them. */
-    char twin_responses[] = TOPIC_FILTER_TWIN_RESPONSES;
-    char desired[] = TOPIC_FILTER_DESIRED;
-    char methods[] = TOPIC_FILTER_METHODS;
-    char *filters[3] = {twin_responses};
-    int count = 1;
-    if (device->handlers.desired != NULL) {
-        filters[count++] = desired;
-    }
-    if (device->handlers.method != NULL) {
-        filters[count++] = methods;
-    }
-    /* QoS 0: the hub sends all of these with QoS 0 anyway (device protocol reference, 1.6). A
-     * failure here shows as a SUBACK that does not come. */
-    (void)mosquitto_subscribe_multiple(device->mosquitto, NULL, count, filters, 0, 0, NULL);
-    device->state = LINK_SUBSCRIBING;
-}
-
-static void connack_arrived(struct mosquitto *mosquitto, void *ctx, int code)
-{
-    (void)mosquitto;
-    struct iothub_device *device = ctx;
-    device->refusal = code;
-    if (code == 0) {
-        subscribe(device);
-    }
-}
-
-static void suback_arrived(struct mosquitto *mosquitto, void *ctx, int id, int count,
-                           const int *granted)
-{
-    (void)mosquitto;
-    (void)id;
-    struct iothub_device *device = ctx;
-    for (int i = 0; i < count; i++) {
-        if (granted[i] > 2) {
-            device->subscribe_refused = true;
-        }
-    }
-    if (!device->subscribe_refused) {
-        device->state = LINK_UP;
-    }
-}
-
-static void puback_arrived(struct mosquitto *mosquitto, void *ctx, int id)
-{
-    (void)mosquitto;
-    struct iothub_device *device = ctx;
-    if (id == device->publish_id) {
-        device->published = true;
-    }
-}
-
-static void message_arrived(struct mosquitto *mosquitto, void *ctx,
-                            const struct mosquitto_message *message)
-{
-    (void)mosquitto;
-    struct iothub_device *device = ctx;
-    inbox_receive(device, str_from(message->topic),
-                  str_of(message->payload, (size_t)message->payloadlen));
-}
-
-/* OpenSSL asks about each certificate of the chain; we only take down what it objected to. */
-static int certificate_checked(int accepted, X509_STORE_CTX *store)
-{
-    if (!accepted) {
-        const SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
-        struct iothub_device *device = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-        device->certificate_error = X509_STORE_CTX_get_error(store);
-    }
-    return accepted;
-}
+/* Sent and not confirmed; more wait in libmosquitto for their turn. At a round trip of 100 ms this
+ * is 2560 messages a second. */
+#define IN_FLIGHT_MAX 256U
 
 /* ---- Setting up ---- */
 
@@ -101,8 +22,6 @@ static enum status make_tls(struct iothub_device *device, struct problem *proble
     if (device->tls == NULL) {
         return STATUS_NO_MEMORY;
     }
-    SSL_CTX_set_app_data(device->tls, device);
-    SSL_CTX_set_verify(device->tls, SSL_VERIFY_PEER, certificate_checked);
     const enum status status = endpoint_trust(device->tls, problem);
     return status != STATUS_OK ? status : endpoint_expect_host(device->tls, &device->endpoint);
 }
@@ -113,164 +32,53 @@ static void init_libmosquitto(void)
     (void)mosquitto_lib_init();
 }
 
-enum status link_init(struct iothub_device *device, struct problem *problem)
+static enum status make_mosquitto(struct iothub_device *device)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     (void)pthread_once(&once, init_libmosquitto);
 
-    struct buf client_id = BUF_INIT(DEVICE_USER_SIZE_MAX);
+    struct buf client_id CLEANUP(buf_finish) = BUF_INIT(DEVICE_USER_SIZE_MAX);
     buf_append_format(&client_id, "%s%s%s", device->device_id,
                       device->module_id[0] == '\0' ? "" : "/", device->module_id);
-    enum status status = buf_status(&client_id);
-    if (status == STATUS_OK) {
-        device->mosquitto = mosquitto_new(client_id.data, false, device);
-        status = device->mosquitto == NULL ? STATUS_NO_MEMORY : make_tls(device, problem);
+    if (buf_status(&client_id) != STATUS_OK) {
+        return buf_status(&client_id);
     }
-    buf_finish(&client_id);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    if (mosquitto_int_option(device->mosquitto, MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, 0) != 0 ||
-        mosquitto_void_option(device->mosquitto, MOSQ_OPT_SSL_CTX, device->tls) != 0 ||
-        mosquitto_int_option(device->mosquitto, MOSQ_OPT_TCP_NODELAY, 1) != 0) {
+    device->mosquitto = mosquitto_new(client_id.data, false, device);
+    if (device->mosquitto == NULL ||
+        mosquitto_int_option(device->mosquitto, MOSQ_OPT_TCP_NODELAY, 1) != 0 ||
+        mosquitto_max_inflight_messages_set(device->mosquitto, IN_FLIGHT_MAX) != 0) {
         return STATUS_NO_MEMORY;
     }
-    mosquitto_connect_callback_set(device->mosquitto, connack_arrived);
-    mosquitto_subscribe_callback_set(device->mosquitto, suback_arrived);
-    mosquitto_publish_callback_set(device->mosquitto, puback_arrived);
-    mosquitto_message_callback_set(device->mosquitto, message_arrived);
+    connection_listen(device->mosquitto);
     return STATUS_OK;
+}
+
+enum status link_init(struct iothub_device *device, struct problem *problem)
+{
+    enum status status = make_mosquitto(device);
+    if (status == STATUS_OK) {
+        status = make_tls(device, problem);
+    }
+    if (status == STATUS_OK) {
+        wire_init(&device->wire, &device->endpoint, device->tls);
+        relay_init(&device->relay);
+    }
+    return status;
 }
 
 void link_finish(struct iothub_device *device)
 {
     mosquitto_destroy(device->mosquitto);
     device->mosquitto = NULL;
+    relay_finish(&device->relay);
     SSL_CTX_free(device->tls);
     device->tls = NULL;
 }
 
-/* ---- What went wrong, in words ---- */
-
-/* The codes of MQTT 3.1.1, table 3.1, and what a hub means by them (reference, 1.2). */
-static enum iothub_result explain_refusal(const struct iothub_device *device,
-                                          struct iothub_error *error)
-{
-    const char *meaning = "a code that MQTT 3.1.1 does not know";
-    enum iothub_result result = IOTHUB_REFUSED;
-    long http_status = 401;
-    switch (device->refusal) {
-    case 1:
-        meaning = "unacceptable protocol version; is this an MQTT 3.1.1 server?";
-        http_status = 400;
-        break;
-    case 2:
-        meaning = "device id rejected";
-        break;
-    case 3:
-        meaning = "server unavailable; it is busy or starting";
-        result = IOTHUB_UNAVAILABLE;
-        http_status = 503;
-        break;
-    case 4:
-        meaning = "bad user name or password";
-        break;
-    case 5:
-        meaning = "not authorized; the key is wrong, the device or module does not exist or is "
-                  "disabled, or this machine's clock is off";
-        break;
-    default:
-        break;
-    }
-    (void)device_failed(error, result, "the hub refused the connection of \"%s%s%s\": %d, %s",
-                        device->device_id, device->module_id[0] == '\0' ? "" : "/",
-                        device->module_id, device->refusal, meaning);
-    device_refusal(error, http_status, "");
-    return result;
-}
-
-static enum iothub_result explain_failure(const struct iothub_device *device, int code,
-                                          struct iothub_error *error)
-{
-    const int system_error = errno; /* of the call that failed a moment ago */
-    const char *host = device->endpoint.host;
-    const unsigned port = device->endpoint.port;
-    if (code == MOSQ_ERR_NOMEM) {
-        return device_no_memory(error);
-    }
-    if (device->certificate_error != 0) {
-        struct problem problem;
-        endpoint_explain_certificate(device->certificate_error, &device->endpoint, &problem);
-        return device_failed(error, IOTHUB_UNTRUSTED, "%s", problem.text);
-    }
-    switch (code) {
-    case MOSQ_ERR_EAI:
-        return device_failed(error, IOTHUB_UNAVAILABLE, "the host name \"%s\" cannot be found",
-                             host);
-    case MOSQ_ERR_ERRNO:
-        return device_failed(error, IOTHUB_UNAVAILABLE, "could not reach %s, port %u: %s", host,
-                             port, strerror(system_error));
-    case MOSQ_ERR_TLS:
-        return device_failed(error, IOTHUB_UNAVAILABLE,
-                             "no TLS connection came about with %s, port %u: is that the hub's "
-                             "port?",
-                             host, port);
-    default:
-        return device_failed(error, IOTHUB_UNAVAILABLE,
-                             "the connection to %s, port %u was lost: %s", host, port,
-                             mosquitto_strerror(code));
-    }
-}
-
 /* ---- Connecting ---- */
 
-/* The password of CONNECT: a token signed just now, or the one that the user brought. */
-static enum iothub_result append_password(struct iothub_device *device, struct buf *out,
-                                          struct iothub_error *error)
-{
-    const struct connection_string *parts = &device->parts;
-    const struct problem problem = {.text = "the token is longer than 4096 bytes"};
-    if (parts->shared_access_signature.size > 0) {
-        buf_append_str(out, parts->shared_access_signature);
-        device->renew_at_us = INT64_MAX;
-        return device_status(buf_status(out), &problem, error);
-    }
-    const struct clock clock = CLOCK_SYSTEM;
-    const int64_t now_s = clock_now_us(&clock) / CLOCK_SECOND;
-    const enum status status =
-        sas_sign(out, buf_str(&device->resource), parts->shared_access_key,
-                 parts->shared_access_key_name, now_s + device->token_lifetime_s);
-    /* Early enough that a few failing attempts still fit into the rest of the token's life. */
-    device->renew_at_us = clock_monotonic_us() + device->token_lifetime_s * CLOCK_SECOND / 10 * 8;
-    return device_status(status, &problem, error);
-}
-
-static enum iothub_result dial(struct iothub_device *device, struct iothub_error *error)
-{
-    struct buf password CLEANUP(buf_finish) = BUF_INIT(SAS_TOKEN_SIZE_MAX);
-    const enum iothub_result result = append_password(device, &password, error);
-    if (result != IOTHUB_OK) {
-        return result;
-    }
-    device->refusal = 0;
-    device->subscribe_refused = false;
-    device->certificate_error = 0;
-    ERR_clear_error();
-    int code = mosquitto_username_pw_set(device->mosquitto, device->user_name.data, password.data);
-    if (code == MOSQ_ERR_SUCCESS) {
-        code = mosquitto_connect(device->mosquitto, device->endpoint.host, device->endpoint.port,
-                                 DEVICE_KEEP_ALIVE_S);
-    }
-    if (code != MOSQ_ERR_SUCCESS) {
-        return explain_failure(device, code, error);
-    }
-    device->state = LINK_CONNECTING;
-    device->deadline_us = clock_monotonic_us() + DEVICE_ANSWER_TIMEOUT_US;
-    return IOTHUB_OK;
-}
-
 /* What must be done when SUBACK has come, outside of libmosquitto's callbacks. */
-static enum iothub_result link_came_up(struct iothub_device *device, struct iothub_error *error)
+static enum iothub_result came_up(struct iothub_device *device, struct iothub_error *error)
 {
     device->connection_count++;
     device->retry_count = 0;
@@ -280,50 +88,20 @@ static enum iothub_result link_came_up(struct iothub_device *device, struct ioth
     return inbox_resync(device) == STATUS_OK ? IOTHUB_OK : device_no_memory(error);
 }
 
-static void hang_up(struct iothub_device *device)
-{
-    (void)mosquitto_disconnect(device->mosquitto);
-    /* Lets libmosquitto write what is left and close its socket; it ends with MOSQ_ERR_NO_CONN. */
-    for (int i = 0; i < 10 && mosquitto_loop(device->mosquitto, 10, 1) == MOSQ_ERR_SUCCESS; i++) {
-    }
-    device->state = LINK_DOWN; /* last: a SUBACK may have come in between */
-}
-
-/* A longer sleep could miss the time for PINGREQ or for a new token. */
-#define LOOP_WAIT_MAX_US (5 * CLOCK_SECOND)
-
-/* One turn of the loop of a link that is not down. On failure the link is. */
 static enum iothub_result step(struct iothub_device *device, int64_t wait_us,
                                struct iothub_error *error)
 {
     const bool was_up = device->state == LINK_UP;
-    const int64_t slice_us = wait_us < LOOP_WAIT_MAX_US ? wait_us : LOOP_WAIT_MAX_US;
-    const int wait_ms = (int)((slice_us + 999) / 1000);
-    errno = 0;
-    const int code = mosquitto_loop(device->mosquitto, wait_ms, 1);
-    enum iothub_result result = IOTHUB_OK;
-    if (device->refusal != 0) {
-        result = explain_refusal(device, error);
-    } else if (code != MOSQ_ERR_SUCCESS) {
-        result = explain_failure(device, code, error);
-    } else if (device->subscribe_refused) {
-        result = device_failed(error, IOTHUB_REFUSED, "the hub refused a subscription");
-    } else if (device->state != LINK_UP && clock_monotonic_us() > device->deadline_us) {
-        result = device_failed(error, IOTHUB_UNAVAILABLE, "%s, port %u did not answer in time",
-                               device->endpoint.host, (unsigned)device->endpoint.port);
-    }
-    if (result != IOTHUB_OK) {
-        hang_up(device);
-        return result;
-    }
-    return !was_up && device->state == LINK_UP ? link_came_up(device, error) : IOTHUB_OK;
+    const enum iothub_result result = connection_step(device, wait_us, error);
+    return result == IOTHUB_OK && !was_up && device->state == LINK_UP ? came_up(device, error)
+                                                                      : result;
 }
 
 enum iothub_result link_connect(struct iothub_device *device, struct iothub_error *error)
 {
     enum iothub_result result = IOTHUB_OK;
     if (device->state == LINK_DOWN) {
-        result = dial(device, error);
+        result = connection_dial(device, error);
     }
     while (result == IOTHUB_OK && device->state != LINK_UP) {
         result = step(device, CLOCK_SECOND, error);
@@ -336,22 +114,11 @@ void link_disconnect(struct iothub_device *device)
     device->wanted = false;
     device->lost = false;
     if (device->state != LINK_DOWN) {
-        hang_up(device);
+        connection_end(device);
     }
 }
 
 /* ---- Keeping it ---- */
-
-/* Twice as long each time, and up to half as long again, lest a fleet comes back as one. */
-static int64_t retry_delay_us(struct iothub_device *device)
-{
-    int64_t delay_us = DEVICE_RETRY_MAX_US;
-    if (device->retry_count < 5) {
-        delay_us = CLOCK_SECOND << device->retry_count;
-    }
-    device->retry_count++;
-    return delay_us + (int64_t)(random_u64(&device->random) % (uint64_t)(delay_us / 2));
-}
 
 static void pause_for(int64_t duration_us)
 {
@@ -367,11 +134,38 @@ static enum iothub_result mend(struct iothub_device *device, int64_t wait_us,
 {
     const int64_t now_us = clock_monotonic_us();
     if (now_us >= device->retry_at_us) {
-        return dial(device, error);
+        return connection_dial(device, error);
     }
     const int64_t left_us = device->retry_at_us - now_us;
     pause_for(left_us < wait_us ? left_us : wait_us);
     return IOTHUB_OK;
+}
+
+/* The credentials' time has come: a token of ours is made anew by a reconnect; of one that the
+ * program brought it is told, unless it brought another (renew_at_us is 0 then). */
+static void renew(struct iothub_device *device)
+{
+    if (device->credential == CREDENTIAL_SIGNATURE && device->renew_at_us != 0) {
+        device->renew_at_us = INT64_MAX;
+        device->announce_expiry = true;
+        device->expiry_announced = true;
+        return;
+    }
+    connection_end(device);
+    device->retry_at_us = 0;
+}
+
+static void note_loss(struct iothub_device *device, const struct iothub_error *reason)
+{
+    const int64_t delay_us =
+        settings_retry_delay_us(device->settings, device->retry_count, random_u64(&device->random));
+    device->retry_count++;
+    device->retry_at_us = clock_monotonic_us() + delay_us;
+    device->lost_because = *reason;
+    if (!device->lost) { /* a renewal of the token is no loss, unless it fails */
+        device->lost = true;
+        device->announce_lost = true;
+    }
 }
 
 enum iothub_result link_keep(struct iothub_device *device, int64_t wait_us,
@@ -383,18 +177,12 @@ enum iothub_result link_keep(struct iothub_device *device, int64_t wait_us,
                              "not connected; call iothub_device_connect()");
     }
     if (device->state == LINK_UP && clock_monotonic_us() >= device->renew_at_us) {
-        hang_up(device);
-        device->retry_at_us = 0;
+        renew(device);
     }
     const enum iothub_result result = device->state == LINK_DOWN ? mend(device, wait_us, &reason)
                                                                  : step(device, wait_us, &reason);
     if (result == IOTHUB_UNAVAILABLE || result == IOTHUB_UNTRUSTED) {
-        device->retry_at_us = clock_monotonic_us() + retry_delay_us(device);
-        if (!device->lost) { /* a renewal of the token is no loss, unless it fails */
-            device->lost = true;
-            device->announce_lost = true;
-            device->lost_because = reason;
-        }
+        note_loss(device, &reason);
         return IOTHUB_OK;
     }
     if (result != IOTHUB_OK && error != NULL) {
@@ -427,11 +215,12 @@ enum status link_publish(struct iothub_device *device, const struct buf *topic, 
     if (status != STATUS_OK) {
         return status;
     }
-    if (body.size > DEVICE_BODY_SIZE_MAX) {
-        return STATUS_LIMIT;
-    }
     const int code = mosquitto_publish(device->mosquitto, ret_id, topic->data, (int)body.size,
                                        body.data, qos, false);
+    if (device->state > LINK_DIALLING) {
+        /* Off at once, and not at the next turn. A failure shows again there, and is mended. */
+        (void)connection_flush(device, NULL);
+    }
     switch (code) {
     case MOSQ_ERR_SUCCESS:
         return STATUS_OK;
@@ -440,7 +229,7 @@ enum status link_publish(struct iothub_device *device, const struct buf *topic, 
     case MOSQ_ERR_INVAL:
     case MOSQ_ERR_MALFORMED_UTF8:
         return STATUS_INVALID;
-    default: /* the next link_keep() finds the same fault and mends it */
+    default:
         return STATUS_UNAVAILABLE;
     }
 }

@@ -2,13 +2,14 @@
 #include "clients/device/topics_internal.h"
 
 #include <limits.h>
-#include <stddef.h>
 
 #include "base/url.h"
+#include "clients/device/messages_internal.h"
 
 #define TWIN_RESPONSE  "$iothub/twin/res/"
 #define DESIRED        "$iothub/twin/PATCH/properties/desired/"
 #define METHOD_REQUEST "$iothub/methods/POST/"
+#define DEVICE_BOUND   "messages/devicebound/"
 
 void topic_append_twin_get(struct buf *out, uint32_t request_id)
 {
@@ -25,34 +26,6 @@ void topic_append_method_response(struct buf *out, int status, const char *reque
     buf_append_format(out, "$iothub/methods/res/%d/?$rid=%s", status, request_id);
 }
 
-/* The system properties, as a property bag spells them (device protocol reference, 2.2). */
-static const struct {
-    struct str key;
-    size_t offset; /* of the text in struct iothub_device_message */
-} system_properties[] = {
-    {{"$.mid", 5}, offsetof(struct iothub_device_message, message_id)},
-    {{"$.cid", 5}, offsetof(struct iothub_device_message, correlation_id)},
-    {{"$.uid", 5}, offsetof(struct iothub_device_message, user_id)},
-    {{"$.ct", 4}, offsetof(struct iothub_device_message, content_type)},
-    {{"$.ce", 4}, offsetof(struct iothub_device_message, content_encoding)},
-    {{"$.ctime", 7}, offsetof(struct iothub_device_message, creation_time_utc)},
-    {{"$.exp", 5}, offsetof(struct iothub_device_message, expiry_time_utc)},
-    {{"$.sub", 5}, offsetof(struct iothub_device_message, component)},
-    {{"$.on", 4}, offsetof(struct iothub_device_message, output)},
-};
-
-static void append_property(struct buf *out, size_t bag_start, struct str key, const char *value)
-{
-    if (out->size > bag_start) {
-        buf_append_byte(out, '&');
-    }
-    url_encode_append(out, key);
-    if (value != NULL) {
-        buf_append_byte(out, '=');
-        url_encode_append(out, str_from(value));
-    }
-}
-
 void topic_append_telemetry(struct buf *out, const char *device_id, const char *module_id,
                             const struct iothub_device_message *message)
 {
@@ -61,17 +34,16 @@ void topic_append_telemetry(struct buf *out, const char *device_id, const char *
         buf_append_format(out, "modules/%s/", module_id);
     }
     buf_append_str(out, STR("messages/events/"));
-    const size_t start = out->size;
-    for (size_t i = 0; i < ARRAY_SIZE(system_properties); i++) {
-        const char *const *value =
-            (const void *)((const char *)message + system_properties[i].offset);
-        if (*value != NULL) {
-            append_property(out, start, system_properties[i].key, *value);
-        }
-    }
-    for (size_t i = 0; i < message->property_count; i++) {
-        append_property(out, start, str_from(message->properties[i].name),
-                        message->properties[i].value);
+    message_append_bag(out, message);
+}
+
+void topic_append_message_filter(struct buf *out, const char *device_id, const char *module_id)
+{
+    buf_append_format(out, "devices/%s/", device_id);
+    if (module_id[0] != '\0') {
+        buf_append_format(out, "modules/%s/inputs/#", module_id);
+    } else {
+        buf_append_str(out, STR("messages/devicebound/#"));
     }
 }
 
@@ -121,6 +93,34 @@ static bool read_method(struct str rest, struct topic *topic)
     return false;
 }
 
+/*
+ * "{d}/messages/devicebound/{bag}" or "{d}/modules/{m}/inputs/{input}/{bag}" (reference, 3 and 6).
+ * Ids have no slashes. A slash after the bag is not part of it, as Edge sends one.
+ */
+static bool read_message(struct str rest, struct topic *topic)
+{
+    struct str id = STR_EMPTY;
+    if (!str_cut(rest, '/', &id, &rest)) {
+        return false;
+    }
+    if (str_starts(rest, STR(DEVICE_BOUND))) {
+        topic->bag = str_skip(rest, sizeof(DEVICE_BOUND) - 1);
+    } else if (str_starts(rest, STR("modules/")) &&
+               str_cut(str_skip(rest, sizeof("modules/") - 1), '/', &id, &rest) &&
+               str_starts(rest, STR("inputs/"))) {
+        (void)str_cut(str_skip(rest, sizeof("inputs/") - 1), '/', &topic->name, &topic->bag);
+        if (topic->name.size == 0) {
+            return false;
+        }
+    } else {
+        return false;
+    }
+    if (str_ends(topic->bag, STR("/"))) {
+        topic->bag.size--;
+    }
+    return true;
+}
+
 struct topic topic_parse(struct str text)
 {
     const struct topic unknown = {.kind = TOPIC_UNKNOWN, .version = TOPIC_NO_VERSION};
@@ -135,6 +135,9 @@ struct topic topic_parse(struct str text)
     } else if (str_starts(text, STR(METHOD_REQUEST))) {
         topic.kind = TOPIC_METHOD;
         good = read_method(str_skip(text, sizeof(METHOD_REQUEST) - 1), &topic);
+    } else if (str_starts(text, STR("devices/"))) {
+        topic.kind = TOPIC_MESSAGE;
+        good = read_message(str_skip(text, sizeof("devices/") - 1), &topic);
     }
     return good ? topic : unknown;
 }

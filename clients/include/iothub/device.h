@@ -24,9 +24,20 @@
  * A program that does nothing else calls iothub_device_run() in a loop, at least twice in each keep
  * alive time (IOTHUB_DEVICE_KEEP_ALIVE_S), or the hub takes the device for dead.
  *
+ * Time. Nothing waits for ever: see enum iothub_device_setting for every limit and its default. The
+ * one wait that is not ours is the look-up of the host's name, which the system's resolver bounds
+ * (resolv.conf(5): "timeout" and "attempts"); an address needs none.
+ *
  * A lost connection is made again by itself, with the subscriptions, and with a look at what
- * desired properties changed meanwhile. Tokens are signed from the key and renewed in time by a
- * short reconnect, as MQTT demands.
+ * desired properties changed meanwhile. The first attempt comes after a second, each later one
+ * after twice the time, up to 30 seconds, each time longer by a random part of half of it, lest a
+ * fleet comes back as one. A hub that is busy (CONNACK 3) is treated alike; one that says no
+ * (CONNACK 5) ends iothub_device_run() with IOTHUB_REFUSED.
+ *
+ * Credentials. A token is signed from the key, for an hour, and renewed at 80 % of it by a short
+ * reconnect, as MQTT demands; nobody is told. A SharedAccessSignature that the program brought
+ * cannot be renewed here: the connection handler hears IOTHUB_DEVICE_SIGNATURE_EXPIRES in time, and
+ * iothub_device_use_signature() takes the next one.
  *
  * libmosquitto, which this stands on, sets the process to ignore SIGPIPE.
  */
@@ -96,6 +107,8 @@ struct iothub_device_desired {
 enum iothub_device_event {
     IOTHUB_DEVICE_LOST, /* the connection broke, for the reason given; it is being made again */
     IOTHUB_DEVICE_BACK, /* it stands again; the reason is "" */
+    IOTHUB_DEVICE_SIGNATURE_EXPIRES, /* the signature that the program brought ends soon: the
+                                        reason says when */
 };
 
 /* Each may be NULL; then the hub is not asked for such things at all. */
@@ -104,6 +117,13 @@ struct iothub_device_handlers {
                     void *ctx);
     void (*method)(struct iothub_device *device, const struct iothub_device_method *method,
                    void *ctx);
+    /*
+     * A message from the cloud to the device, or to an input of the module. The hub counts it as
+     * completed when the handler has returned. Where the connection or the program ends before that
+     * is told to the hub, the message comes again.
+     */
+    void (*message)(struct iothub_device *device, const struct iothub_device_message *message,
+                    void *ctx);
     void (*connection)(struct iothub_device *device, enum iothub_device_event event,
                        const char *reason, void *ctx);
     void *ctx; /* given to each of them */
@@ -112,10 +132,15 @@ struct iothub_device_handlers {
 /* ---- Life ---- */
 
 /*
- * Reads "HostName=...;DeviceId=...[;ModuleId=...];SharedAccessKey=...[;GatewayHostName=...]".
- * HostName may carry a port (8883 when it does not); GatewayHostName is dialled in its place. A
- * SharedAccessSignature in place of the key works until it expires. Nothing is sent yet.
- * `handlers` is copied.
+ * Reads a connection string, as the hub's owner copies it from there. Nothing is sent yet.
+ *
+ *   HostName=...;DeviceId=...[;ModuleId=...][;GatewayHostName=...]  and one of
+ *   ;SharedAccessKey=...             the key of the device or module; signs tokens
+ *   ;SharedAccessSignature=...       a token, which works until it expires
+ *   ;x509=true                       a certificate: see iothub_device_use_certificate()
+ *
+ * HostName may carry a port (8883 when it does not); GatewayHostName is dialled in its place. What
+ * is missing or contradictory is IOTHUB_INVALID, with the words to mend it. `handlers` is copied.
  */
 IOTHUB_API IOTHUB_MUST_CHECK enum iothub_result
 iothub_device_create(const char *connection_string, const struct iothub_device_handlers *handlers,
@@ -127,15 +152,60 @@ IOTHUB_API void iothub_device_destroy(struct iothub_device *device);
 IOTHUB_API const char *iothub_device_id(const struct iothub_device *device);
 IOTHUB_API const char *iothub_device_module_id(const struct iothub_device *device); /* or "" */
 
-/* What a program may set, from the next connection on. */
+/*
+ * For "x509=true": the certificate that the hub knows by its thumbprint, or one of an authority
+ * that the hub knows, and its private key. `chain_path` names a PEM file, the device's certificate
+ * first, then those that lead to the authority, if any; `key_path` one with the key, which
+ * `passphrase` opens (NULL: it is not locked). Both are read now. IOTHUB_INVALID when a file cannot
+ * be read, is no PEM, the two do not belong together, or the certificate is not valid today.
+ */
+IOTHUB_API IOTHUB_MUST_CHECK enum iothub_result
+iothub_device_use_certificate(struct iothub_device *device, const char *chain_path,
+                              const char *key_path, const char *passphrase,
+                              struct iothub_error *error);
+
+/* The same from memory: texts of PEM. */
+IOTHUB_API IOTHUB_MUST_CHECK enum iothub_result
+iothub_device_use_certificate_pem(struct iothub_device *device, const char *chain_pem,
+                                  const char *key_pem, const char *passphrase,
+                                  struct iothub_error *error);
+
+/* A new SharedAccessSignature in place of the one that was there; a device that is connected takes
+ * it over by a short reconnect at the next iothub_device_run(). Also from within a handler. */
+IOTHUB_API IOTHUB_MUST_CHECK enum iothub_result
+iothub_device_use_signature(struct iothub_device *device, const char *signature,
+                            struct iothub_error *error);
+
+/* What a program may set, at any time; it counts from the next connection or call on. After each:
+ * the default; smallest and largest value. */
 enum iothub_device_setting {
-    IOTHUB_DEVICE_TOKEN_LIFETIME_S, /* of a token that the library signs: 3600; 1 to 31536000 */
+    IOTHUB_DEVICE_CONNECT_TIMEOUT_MS,    /* 30000; 100 to 600000: an attempt, from dialling all
+                                            addresses of the host to the confirmed subscriptions */
+    IOTHUB_DEVICE_ANSWER_TIMEOUT_MS,     /* 30000; 100 to 600000: for each call that waits */
+    IOTHUB_DEVICE_KEEP_ALIVE_S,          /* 60; 5 to 1177: silence after which the hub is asked */
+    IOTHUB_DEVICE_TOKEN_LIFETIME_S,      /* 3600; 1 to 31536000: of a token that is signed here */
+    IOTHUB_DEVICE_TOKEN_RENEWAL_PERCENT, /* 80; 1 to 99: of a token's life, then it is renewed */
+    IOTHUB_DEVICE_RETRY_FIRST_MS,        /* 1000; 10 to 3600000: before the first new attempt */
+    IOTHUB_DEVICE_RETRY_MAX_MS,          /* 30000; 10 to 3600000: doubled up to this */
+    IOTHUB_DEVICE_RETRY_JITTER_PERCENT,  /* 50; 0 to 100: longer by a random part of as much */
+    IOTHUB_DEVICE_PENDING_MAX,           /* 1000; 1 to 10000: messages that wait for the hub */
+    IOTHUB_DEVICE_PENDING_BYTES_MAX,     /* 16777216; 1024 to 1073741824: all of them together */
 };
 
 /* IOTHUB_INVALID when the value is out of its setting's range; `error` tells the range. */
 IOTHUB_API IOTHUB_MUST_CHECK enum iothub_result
 iothub_device_set(struct iothub_device *device, enum iothub_device_setting setting, int64_t value,
                   struct iothub_error *error);
+
+/* "name/version" of the program, put before the library's own in what the hub is told about the
+ * client, and the model id ("dtmi:com:example:Thermostat;1") of a device that has one. NULL takes
+ * either back. From the next connection on. */
+IOTHUB_API IOTHUB_MUST_CHECK enum iothub_result
+iothub_device_set_product(struct iothub_device *device, const char *product,
+                          struct iothub_error *error);
+IOTHUB_API IOTHUB_MUST_CHECK enum iothub_result
+iothub_device_set_model(struct iothub_device *device, const char *model_id,
+                        struct iothub_error *error);
 
 /* ---- Connecting ---- */
 
@@ -156,14 +226,52 @@ iothub_device_run(struct iothub_device *device, int timeout_ms, struct iothub_er
 
 /* ---- Telemetry ---- */
 
-/* Sends one message; returns once the hub has stored it, or after 30 seconds at most. */
+/*
+ * What is promised: messages reach the hub in the order in which they were sent, each at least once
+ * as long as the device is not destroyed. Across a lost connection those that the hub had not yet
+ * confirmed are sent again, so that one may arrive twice; give messages a message_id where that
+ * matters. A message is never dropped without a word: what is not confirmed is told.
+ *
+ * A hub takes 262144 bytes at most: the body, the values of system properties, and the names and
+ * values of application properties together. That and the rest is checked before anything is sent
+ * (IOTHUB_INVALID).
+ */
+
+/*
+ * Sends one message; returns once the hub has stored it. IOTHUB_UNAVAILABLE when that is not known
+ * after IOTHUB_DEVICE_ANSWER_TIMEOUT_MS: the message is still kept, and goes on being sent.
+ */
 IOTHUB_API IOTHUB_MUST_CHECK enum iothub_result
 iothub_device_send(struct iothub_device *device, const struct iothub_device_message *message,
                    struct iothub_error *error);
 
+/*
+ * Sends one message and does not wait, so that many can be under way. `done`, which may be NULL, is
+ * called exactly once for a message that was accepted here: with IOTHUB_OK from within
+ * iothub_device_run() or _flush() when the hub has stored it, or with IOTHUB_UNAVAILABLE from
+ * within iothub_device_destroy() when that never became known.
+ *
+ * IOTHUB_UNAVAILABLE when IOTHUB_DEVICE_PENDING_MAX messages wait already (run, and try again), or
+ * when the device was not connected yet. A connection that is lost for the moment is no reason: the
+ * message waits.
+ */
+IOTHUB_API IOTHUB_MUST_CHECK enum iothub_result iothub_device_send_async(
+    struct iothub_device *device, const struct iothub_device_message *message,
+    void (*done)(struct iothub_device *device, enum iothub_result result, void *ctx), void *ctx,
+    struct iothub_error *error);
+
+/* Messages that the hub has not confirmed yet. */
+IOTHUB_API size_t iothub_device_pending(const struct iothub_device *device);
+
+/* Runs, handlers and all, until nothing is pending or `timeout_ms` are over (IOTHUB_UNAVAILABLE).
+ */
+IOTHUB_API IOTHUB_MUST_CHECK enum iothub_result
+iothub_device_flush(struct iothub_device *device, int timeout_ms, struct iothub_error *error);
+
 /* ---- Twin ---- */
 
-/* Both wait for the hub's answer, 30 seconds at most, and survive a reconnect meanwhile. */
+/* Both wait for the hub's answer, IOTHUB_DEVICE_ANSWER_TIMEOUT_MS at most, and survive a reconnect
+ * meanwhile. A hub that is busy (status 429 or 503) is asked again as long as that lasts. */
 
 /* Merges `patch_json`, an object, into the reported properties (null removes one). *ret_version,
  * which may be NULL, gets reported.$version. */

@@ -62,6 +62,18 @@ static void other_spellings_are_read(void **state)
     }
 }
 
+static void a_certificate_s_mark_is_kept_as_written(void **state)
+{
+    (void)state;
+    struct connection_string parts;
+    assert_int_equal(connection_string_parse(STR("HostName=h;DeviceId=d;X509=True"), &parts, NULL),
+                     STATUS_OK);
+    assert_str_equal(parts.x509, "True");
+    assert_int_equal(connection_string_parse(STR("HostName=h;DeviceId=d"), &parts, NULL),
+                     STATUS_OK);
+    assert_str_equal(parts.x509, "");
+}
+
 static void what_is_no_connection_string_is_refused_without_repeating_a_key(void **state)
 {
     (void)state;
@@ -94,6 +106,7 @@ int main(void)
         cmocka_unit_test(a_service_s_string_is_taken_apart),
         cmocka_unit_test(a_signature_is_kept_whole),
         cmocka_unit_test(other_spellings_are_read),
+        cmocka_unit_test(a_certificate_s_mark_is_kept_as_written),
         cmocka_unit_test(what_is_no_connection_string_is_refused_without_repeating_a_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

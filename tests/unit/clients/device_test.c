@@ -55,53 +55,139 @@ static struct iothub_device *open_client(struct heard *heard)
 
 /* ---- Names ---- */
 
-static void connection_strings_are_taken_or_explained(void **state)
+#define TOKEN "SharedAccessSignature sr=h%2Fdevices%2Fd1&sig=AA%3D%3D&se=1924992000"
+
+static void connection_strings_are_taken(void **state)
 {
     (void)state;
     static const struct {
         const char *text;
-        const char *says; /* in the refusal; NULL: taken */
+        enum credential credential;
         const char *dials;
         unsigned port;
-        const char *user_starts;
         const char *resource;
     } cases[] = {
-        {"HostName=hub.azure-devices.net;DeviceId=d1;SharedAccessKey=" KEY, NULL,
-         "hub.azure-devices.net", 8883, "hub.azure-devices.net/d1/?api-version=2021-04-12&Device",
-         "hub.azure-devices.net/devices/d1"},
-        {"HostName=localhost:18883;DeviceId=d1;ModuleId=m1;SharedAccessKey=" KEY, NULL, "localhost",
-         18883, "localhost/d1/m1/?api-version=2021-04-12&DeviceClientType=",
-         "localhost/devices/d1/modules/m1"},
+        {"HostName=hub.azure-devices.net;DeviceId=d1;SharedAccessKey=" KEY, CREDENTIAL_KEY,
+         "hub.azure-devices.net", 8883, "hub.azure-devices.net/devices/d1"},
+        {"HostName=localhost:18883;DeviceId=d1;ModuleId=m1;SharedAccessKey=" KEY, CREDENTIAL_KEY,
+         "localhost", 18883, "localhost/devices/d1/modules/m1"},
         {"HostName=hub.localhost;DeviceId=d1;GatewayHostName=localhost:9;SharedAccessKey=" KEY,
-         NULL, "localhost", 9, "hub.localhost/d1/?api-version", "hub.localhost/devices/d1"},
-        {"HostName=h;DeviceId=d1;SharedAccessSignature=SharedAccessSignature sr=h", NULL, "h", 8883,
-         "h/d1/?", "h/devices/d1"},
-        {"DeviceId=d1;SharedAccessKey=" KEY, "HostName", "", 0, "", ""},
-        {"HostName=h;SharedAccessKeyName=n;SharedAccessKey=" KEY, "no DeviceId", "", 0, "", ""},
-        {"HostName=h;DeviceId=d1", "no SharedAccessKey", "", 0, "", ""},
-        {"HostName=h;DeviceId=d1;SharedAccessKey=AAAA", "base64", "", 0, "", ""},
-        {"HostName=h:x;DeviceId=d1;SharedAccessKey=" KEY, "port", "", 0, "", ""},
-        {"HostName=h;DeviceId=d1;GatewayHostName=a/b;SharedAccessKey=" KEY, "a/b", "", 0, "", ""},
+         CREDENTIAL_KEY, "localhost", 9, "hub.localhost/devices/d1"},
+        {"HostName=h;DeviceId=d1;SharedAccessKeyName=device;SharedAccessKey=" KEY, CREDENTIAL_KEY,
+         "h", 8883, "h/devices/d1"},
+        {"HostName=h;DeviceId=d1;x509=false;SharedAccessKey=" KEY, CREDENTIAL_KEY, "h", 8883,
+         "h/devices/d1"},
+        {"HostName=h;DeviceId=d1;SharedAccessSignature=" TOKEN, CREDENTIAL_SIGNATURE, "h", 8883,
+         "h/devices/d1"},
+        {"HostName=h;DeviceId=d1;x509=true", CREDENTIAL_CERTIFICATE, "h", 8883, "h/devices/d1"},
+        {"HostName=h;DeviceId=d1;X509=True", CREDENTIAL_CERTIFICATE, "h", 8883, "h/devices/d1"},
     };
-    const struct iothub_device_handlers handlers = {.ctx = NULL};
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct iothub_device *device CLEANUP(device_destroyp) = NULL;
+        assert_int_equal(iothub_device_create(cases[i].text, NULL, &device, NULL), IOTHUB_OK);
+        assert_int_equal(device->credential, cases[i].credential);
+        assert_string_equal(device->endpoint.host, cases[i].dials);
+        assert_int_equal(device->endpoint.port, cases[i].port);
+        assert_str_equal(buf_str(&device->resource), cases[i].resource);
+        assert_string_equal(iothub_device_id(device), "d1");
+    }
+}
+
+#define LONG_ID_128                                                                                \
+    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"                             \
+    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static void connection_strings_that_cannot_work_are_refused_with_advice(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *says; /* NULL: taken, just */
+    } cases[] = {
+        {"DeviceId=d1;SharedAccessKey=" KEY, "HostName"},
+        {"HostName=h;SharedAccessKeyName=n;SharedAccessKey=" KEY, "no DeviceId"},
+        {"HostName=h;DeviceId=;SharedAccessKey=" KEY, "no DeviceId"},
+        {"HostName=h;DeviceId=d1", "no SharedAccessKey; an identity with a certificate has"},
+        {"HostName=h;DeviceId=d1;x509=false", "no SharedAccessKey"},
+        {"HostName=h;DeviceId=d1;SharedAccessKey=AAAA", "base64"},
+        {"HostName=h:x;DeviceId=d1;SharedAccessKey=" KEY, "port"},
+        {"HostName=h;DeviceId=d1;GatewayHostName=a/b;SharedAccessKey=" KEY, "a/b"},
+        {"HostName=h;DeviceId=d1;x509=yes", "x509=yes"},
+        {"HostName=h;DeviceId=d1;x509=true;SharedAccessKey=" KEY, "keep the one"},
+        {"HostName=h;DeviceId=d1;x509=true;SharedAccessSignature=" TOKEN, "keep the one"},
+        {"HostName=h;DeviceId=d1;SharedAccessKey=" KEY ";SharedAccessSignature=" TOKEN,
+         "leave one out"},
+        {"HostName=h;DeviceId=d1;SharedAccessSignature=SharedAccessSignature sr=h", "sig"},
+        {"HostName=h;DeviceId=" LONG_ID_128 ";SharedAccessKey=" KEY, NULL},
+        {"HostName=h;DeviceId=" LONG_ID_128 "x;SharedAccessKey=" KEY, "128"},
+        {"HostName=h;DeviceId=d1;ModuleId=" LONG_ID_128 "x;SharedAccessKey=" KEY, "128"},
+        {NULL, "missing"},
+    };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct iothub_device *device CLEANUP(device_destroyp) = NULL;
         struct iothub_error error = {.text = ""};
         const enum iothub_result result =
-            iothub_device_create(cases[i].text, &handlers, &device, &error);
-        if (cases[i].says != NULL) {
-            assert_int_equal(result, IOTHUB_INVALID);
-            assert_null(device);
-            assert_non_null(strstr(error.text, cases[i].says));
+            iothub_device_create(cases[i].text, NULL, &device, &error);
+        if (cases[i].says == NULL) {
+            assert_int_equal(result, IOTHUB_OK);
             continue;
         }
-        assert_int_equal(result, IOTHUB_OK);
-        assert_string_equal(device->endpoint.host, cases[i].dials);
-        assert_int_equal(device->endpoint.port, cases[i].port);
-        assert_true(str_starts(buf_str(&device->user_name), str_from(cases[i].user_starts)));
-        assert_str_equal(buf_str(&device->resource), cases[i].resource);
-        assert_string_equal(iothub_device_id(device), "d1");
+        assert_int_equal(result, IOTHUB_INVALID);
+        assert_int_equal(error.result, IOTHUB_INVALID);
+        assert_null(device);
+        if (strstr(error.text, cases[i].says) == NULL) {
+            print_error("%s\n", error.text);
+        }
+        assert_non_null(strstr(error.text, cases[i].says));
+        assert_null(strstr(error.text, KEY));
     }
+}
+
+static void a_certificate_must_be_given_before_connecting(void **state)
+{
+    (void)state;
+    struct iothub_error error = {.text = ""};
+    struct iothub_device *device CLEANUP(device_destroyp) = NULL;
+    assert_int_equal(iothub_device_create("HostName=h;DeviceId=d;x509=true", NULL, &device, NULL),
+                     IOTHUB_OK);
+    assert_int_equal(iothub_device_connect(device, &error), IOTHUB_INVALID);
+    assert_non_null(strstr(error.text, "iothub_device_use_certificate()"));
+}
+
+static void a_signature_takes_the_place_of_a_signature_only(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *credential;
+        const char *signature;
+        enum iothub_result result;
+    } cases[] = {
+        {"SharedAccessSignature=" TOKEN, TOKEN, IOTHUB_OK},
+        {"SharedAccessSignature=" TOKEN, "SharedAccessSignature sr=h&sig=x", IOTHUB_INVALID},
+        {"SharedAccessKey=" KEY, TOKEN, IOTHUB_INVALID},
+        {"x509=true", TOKEN, IOTHUB_INVALID},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        char text[256];
+        struct iothub_device *device CLEANUP(device_destroyp) = NULL;
+        (void)snprintf(text, sizeof(text), "HostName=h;DeviceId=d;%s", cases[i].credential);
+        assert_int_equal(iothub_device_create(text, NULL, &device, NULL), IOTHUB_OK);
+        assert_int_equal(iothub_device_use_signature(device, cases[i].signature, NULL),
+                         cases[i].result);
+    }
+}
+
+static void product_and_model_are_plain_text(void **state)
+{
+    (void)state;
+    struct heard heard;
+    struct iothub_device *device CLEANUP(device_destroyp) = open_client(&heard);
+    assert_int_equal(iothub_device_set_product(device, "thermo/1.0", NULL), IOTHUB_OK);
+    assert_int_equal(iothub_device_set_model(device, "dtmi:com:example:T;1", NULL), IOTHUB_OK);
+    assert_int_equal(iothub_device_set_product(device, "a\nb", NULL), IOTHUB_INVALID);
+    assert_string_equal(device->product, "thermo/1.0");
+    assert_int_equal(iothub_device_set_product(device, NULL, NULL), IOTHUB_OK);
+    assert_null(device->product);
 }
 
 static void an_unreachable_hub_is_named(void **state)
@@ -157,7 +243,7 @@ static void the_inbox_delivers_each_change_once_and_in_order(void **state)
     struct iothub_device *device CLEANUP(device_destroyp) = open_client(&heard);
     device->resync_id = 99;
     for (size_t i = 0; i < ARRAY_SIZE(messages); i++) {
-        inbox_receive(device, str_from(messages[i].topic), str_from(messages[i].payload));
+        inbox_receive(device, str_from(messages[i].topic), str_from(messages[i].payload), 0);
     }
     assert_int_equal(heard.text.size, 0); /* not before the program asks */
     assert_int_equal(inbox_deliver(device), STATUS_OK);
@@ -194,7 +280,7 @@ static void the_twin_is_delivered_only_when_something_was_missed(void **state)
         (void)snprintf(topic, sizeof(topic), "$iothub/twin/res/%d/?$rid=1", cases[i].status);
         device->resync_id = 1;
         device->desired_known = cases[i].known;
-        inbox_receive(device, str_from(topic), str_from(cases[i].twin));
+        inbox_receive(device, str_from(topic), str_from(cases[i].twin), 0);
         assert_int_equal(inbox_deliver(device), STATUS_OK);
         assert_str_equal(buf_str(&heard.text), cases[i].heard);
         buf_finish(&heard.text);
@@ -207,10 +293,10 @@ static void an_answer_goes_to_the_one_who_waits(void **state)
     struct heard heard;
     struct iothub_device *device CLEANUP(device_destroyp) = open_client(&heard);
     device->answer.request_id = 12;
-    inbox_receive(device, STR("$iothub/twin/res/204/?$rid=11&$version=1"), STR_EMPTY);
-    inbox_receive(device, STR("$iothub/twin/res/204/?$rid=0012x&$version=1"), STR_EMPTY);
+    inbox_receive(device, STR("$iothub/twin/res/204/?$rid=11&$version=1"), STR_EMPTY, 0);
+    inbox_receive(device, STR("$iothub/twin/res/204/?$rid=0012x&$version=1"), STR_EMPTY, 0);
     assert_false(device->answer.arrived);
-    inbox_receive(device, STR("$iothub/twin/res/204/?$rid=12&$version=9"), STR_EMPTY);
+    inbox_receive(device, STR("$iothub/twin/res/204/?$rid=12&$version=9"), STR_EMPTY, 0);
     assert_true(device->answer.arrived);
     assert_int_equal(device->answer.status, 204);
     assert_int_equal(device->answer.version, 9);
@@ -220,17 +306,17 @@ static void an_answer_goes_to_the_one_who_waits(void **state)
 static void a_full_inbox_drops_and_remembers_to_ask(void **state)
 {
     (void)state;
-    static char payload[DEVICE_BODY_SIZE_MAX];
+    static char payload[((size_t)256 * 1024)];
     memset(payload, ' ', sizeof(payload));
     struct heard heard;
     struct iothub_device *device CLEANUP(device_destroyp) = open_client(&heard);
-    for (size_t i = 0; i < DEVICE_INBOX_SIZE_MAX / DEVICE_BODY_SIZE_MAX - 1; i++) {
+    for (size_t i = 0; i < DEVICE_INBOX_SIZE_MAX / sizeof(payload) - 1; i++) {
         inbox_receive(device, STR("$iothub/twin/PATCH/properties/desired/?$version=3"),
-                      str_of(payload, sizeof(payload)));
+                      str_of(payload, sizeof(payload)), 0);
     }
     assert_false(device->resync_wanted);
     inbox_receive(device, STR("$iothub/twin/PATCH/properties/desired/?$version=3"),
-                  str_of(payload, sizeof(payload)));
+                  str_of(payload, sizeof(payload)), 0);
     assert_true(device->resync_wanted);
     assert_true(device->inbox_size <= DEVICE_INBOX_SIZE_MAX);
 }
@@ -243,10 +329,10 @@ static void request_ids_fit_or_the_call_is_passed_over(void **state)
     char topic[256] = "$iothub/methods/POST/m/?$rid=";
     const size_t start = strlen(topic);
     memset(topic + start, 'x', IOTHUB_DEVICE_REQUEST_ID_SIZE);
-    inbox_receive(device, str_of(topic, start + IOTHUB_DEVICE_REQUEST_ID_SIZE), STR_EMPTY);
+    inbox_receive(device, str_of(topic, start + IOTHUB_DEVICE_REQUEST_ID_SIZE), STR_EMPTY, 0);
     assert_int_equal(inbox_deliver(device), STATUS_OK);
     assert_int_equal(heard.text.size, 0);
-    inbox_receive(device, str_of(topic, start + IOTHUB_DEVICE_REQUEST_ID_SIZE - 1), STR_EMPTY);
+    inbox_receive(device, str_of(topic, start + IOTHUB_DEVICE_REQUEST_ID_SIZE - 1), STR_EMPTY, 0);
     assert_int_equal(inbox_deliver(device), STATUS_OK);
     assert_true(heard.text.size > 0);
     buf_finish(&heard.text);
@@ -273,9 +359,9 @@ static void create_and_receive(void *ctx)
         return;
     }
     device->answer.request_id = 1;
-    inbox_receive(device, STR("$iothub/twin/res/200/?$rid=1"), STR("{}"));
-    inbox_receive(device, STR("$iothub/twin/PATCH/properties/desired/?$version=1"), STR("{}"));
-    inbox_receive(device, STR("$iothub/methods/POST/m/?$rid=7"), STR("[1]"));
+    inbox_receive(device, STR("$iothub/twin/res/200/?$rid=1"), STR("{}"), 0);
+    inbox_receive(device, STR("$iothub/twin/PATCH/properties/desired/?$version=1"), STR("{}"), 0);
+    inbox_receive(device, STR("$iothub/methods/POST/m/?$rid=7"), STR("[1]"), 0);
     const enum status delivered = inbox_deliver(device);
     assert_true(delivered == STATUS_OK || delivered == STATUS_NO_MEMORY);
     iothub_device_destroy(device);
@@ -292,7 +378,11 @@ int main(void)
 {
     mem_use_for_json();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(connection_strings_are_taken_or_explained),
+        cmocka_unit_test(connection_strings_are_taken),
+        cmocka_unit_test(connection_strings_that_cannot_work_are_refused_with_advice),
+        cmocka_unit_test(a_certificate_must_be_given_before_connecting),
+        cmocka_unit_test(a_signature_takes_the_place_of_a_signature_only),
+        cmocka_unit_test(product_and_model_are_plain_text),
         cmocka_unit_test(an_unreachable_hub_is_named),
         cmocka_unit_test(what_is_not_json_is_not_sent),
         cmocka_unit_test(the_inbox_delivers_each_change_once_and_in_order),

@@ -118,7 +118,8 @@ static void what_the_hub_sends_is_understood(void **state)
         {"$iothub/methods/POST/?$rid=1", TOPIC_UNKNOWN, 0, -1, "", ""},
         {"$iothub/methods/POST/reboot/?", TOPIC_UNKNOWN, 0, -1, "", ""},
         {"$IOTHUB/twin/res/200/?$rid=1", TOPIC_UNKNOWN, 0, -1, "", ""},
-        {"devices/d1/messages/devicebound/%24.to=x", TOPIC_UNKNOWN, 0, -1, "", ""},
+        {"devices/d1/messages/events/", TOPIC_UNKNOWN, 0, -1, "", ""},
+        {"devices/d1", TOPIC_UNKNOWN, 0, -1, "", ""},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         const struct topic topic = topic_parse(str_from(cases[i].text));
@@ -133,6 +134,44 @@ static void what_the_hub_sends_is_understood(void **state)
     }
 }
 
+static void messages_are_told_from_inputs(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        enum topic_kind kind;
+        const char *input;
+        const char *bag;
+    } cases[] = {
+        {"devices/d1/messages/devicebound/%24.to=x&a=b", TOPIC_MESSAGE, "", "%24.to=x&a=b"},
+        {"devices/d1/messages/devicebound/", TOPIC_MESSAGE, "", ""},
+        {"devices/d1/modules/m1/inputs/in/%24.cdid=d", TOPIC_MESSAGE, "in", "%24.cdid=d"},
+        {"devices/d1/modules/m1/inputs/in/a=b/", TOPIC_MESSAGE, "in", "a=b"},
+        {"devices/d1/modules/m1/inputs/in", TOPIC_MESSAGE, "in", ""},
+        {"devices/d1/modules/m1/inputs/", TOPIC_UNKNOWN, "", ""},
+        {"devices/d1/modules/m1/outputs/x/", TOPIC_UNKNOWN, "", ""},
+        {"devices/d1/modules/m1", TOPIC_UNKNOWN, "", ""},
+        {"devices/d1/messages/devicebound", TOPIC_UNKNOWN, "", ""},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        const struct topic topic = topic_parse(str_from(cases[i].text));
+        assert_int_equal(topic.kind, cases[i].kind);
+        assert_str_equal(topic.name, cases[i].input);
+        assert_str_equal(topic.bag, cases[i].bag);
+    }
+}
+
+static void messages_are_subscribed_as_the_reference_says(void **state)
+{
+    (void)state;
+    struct buf out CLEANUP(buf_finish) = BUF_INIT(ROOM);
+    topic_append_message_filter(&out, "d1", "");
+    assert_str_equal(buf_str(&out), "devices/d1/messages/devicebound/#");
+    buf_clear(&out);
+    topic_append_message_filter(&out, "d1", "m1");
+    assert_str_equal(buf_str(&out), "devices/d1/modules/m1/inputs/#");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -140,6 +179,8 @@ int main(void)
         cmocka_unit_test(telemetry_carries_its_properties_encoded),
         cmocka_unit_test(a_topic_too_long_is_a_limit_and_not_a_cut_topic),
         cmocka_unit_test(what_the_hub_sends_is_understood),
+        cmocka_unit_test(messages_are_told_from_inputs),
+        cmocka_unit_test(messages_are_subscribed_as_the_reference_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
