@@ -14,6 +14,11 @@ void help_append_command(struct buf *out, const struct cli_command *command, siz
 /* iothub(1), in the man macros of groff and mandoc. */
 void help_append_man(struct buf *out);
 
+/* All commands and their options as JSON, for programs that want to know: {"commands": [{"group",
+ * "name", "options": [{"name", "aliases", "letter", "value" ...}] ...}], "options": [...]}, the
+ * last being those that every command has. */
+void help_append_listing(struct buf *out);
+
 /* "iothub device create DEVICE... [OPTION...]" */
 void help_append_usage(struct buf *out, const struct cli_command *command);
 

@@ -36,10 +36,10 @@ static enum cli_exit print_help(const char *group, const struct cli_command *com
     return cli_print_text(buf_str(&page));
 }
 
-static enum cli_exit print_man(void)
+static enum cli_exit print_page(void (*append)(struct buf *out))
 {
     CLEANUP(buf_finish) struct buf page = BUF_INIT(PAGE_MAX);
-    help_append_man(&page);
+    append(&page);
     return cli_print_text(buf_str(&page));
 }
 
@@ -195,7 +195,10 @@ static enum cli_exit without_words(size_t count, const char *const *arguments, b
         return cli_print_text(STR("iothub " CLI_VERSION "\n"));
     }
     if (has_flag(count, arguments, "--man")) {
-        return print_man();
+        return print_page(help_append_man);
+    }
+    if (has_flag(count, arguments, "--commands")) {
+        return print_page(help_append_listing);
     }
     return cli_fail(CLI_MISUSED, "a command is missing; iothub --help lists them");
 }

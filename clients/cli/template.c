@@ -133,35 +133,23 @@ PART_FUNCTION(append_wave)
 static const struct place {
     const char *name;
     const char *needs; /* what follows the name */
-    const char *meaning;
     void (*append)(struct buf *out, const struct template_part *part, double *walk,
                    struct template_state *state, const struct template_moment *moment);
     size_t numbers; /* how many numbers it needs, the first two being LOW and HIGH */
     bool whole;     /* whole numbers */
     bool texts;     /* it needs one text or more */
 } places[] = {
-    {"n", "", "the message's number, counted from 1", append_n, 0, false, false},
-    {"device", "", "the device's ID", append_device, 0, false, false},
-    {"time", "", "the time: 2026-11-21T10:00:00.0000000Z", append_time, 0, false, false},
-    {"unix", "", "the time in seconds since 1970", append_unix, 0, false, false},
-    {"uuid", "", "a random UUID", append_uuid, 0, false, false},
-    {"walk", " LOW HIGH", "a number that wanders between two bounds, a small step at a time",
-     append_walk, 2, false, false},
-    {"wave", " LOW HIGH EVERY", "a number that swings between two bounds, once in EVERY messages",
-     append_wave, 3, false, false},
-    {"random", " LOW HIGH", "a number between two bounds", append_random, 2, false, false},
-    {"int", " LOW HIGH", "a whole number, both bounds included", append_int, 2, true, false},
-    {"choose", " WORD...", "one of the words", append_choice, 0, false, true},
+    {"n", "", append_n, 0, false, false},
+    {"device", "", append_device, 0, false, false},
+    {"time", "", append_time, 0, false, false},
+    {"unix", "", append_unix, 0, false, false},
+    {"uuid", "", append_uuid, 0, false, false},
+    {"walk", " LOW HIGH", append_walk, 2, false, false},
+    {"wave", " LOW HIGH EVERY", append_wave, 3, false, false},
+    {"random", " LOW HIGH", append_random, 2, false, false},
+    {"int", " LOW HIGH", append_int, 2, true, false},
+    {"choose", " WORD...", append_choice, 0, false, true},
 };
-
-void template_append_help(struct buf *out)
-{
-    for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-        char call[40];
-        (void)snprintf(call, sizeof(call), "{{%s%s}}", places[i].name, places[i].needs);
-        buf_append_format(out, "%-24s%s\n", call, places[i].meaning);
-    }
-}
 
 /* ---- parsing ---- */
 

@@ -7,10 +7,21 @@
  *
  *   {"n": {{n}}, "temperature": {{walk 18 30}}, "door": "{{choose open closed}}"}
  *
- * A place is a word and what it needs, spaces apart, between two pairs of braces; what there is,
- * template_append_help() lists. Four opening braces in a row stand for two of them. Text is parsed
- * once and may be rendered for many devices, each with a state of its own. From the same seed comes
- * the same text, but for the places that tell the time.
+ * A place is a word and what it needs, spaces apart, between two pairs of braces:
+ *
+ *   n                    the message's number, counted from 1
+ *   device               the device's ID
+ *   time, unix           the time: 2026-11-21T10:00:00.0000000Z, or in seconds since 1970
+ *   uuid                 a random UUID
+ *   walk LOW HIGH        a number that wanders between two bounds, a small step at a time
+ *   wave LOW HIGH EVERY  a number that swings between two bounds, once in EVERY messages
+ *   random LOW HIGH      a number between two bounds
+ *   int LOW HIGH         a whole number, both bounds included
+ *   choose WORD...       one of the words
+ *
+ * Four opening braces in a row stand for two of them. Text is parsed once and may be rendered for
+ * many devices, each with a state of its own. From the same seed comes the same text, but for the
+ * places that tell the time.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -63,8 +74,5 @@ struct template_moment {
 /* Appends the text of one message. */
 void template_append(struct buf *out, const struct template *template, struct template_state *state,
                      const struct template_moment *moment);
-
-/* The places that there are, a line for each: "{{walk LOW HIGH}}  a number that ...". */
-void template_append_help(struct buf *out);
 
 #endif
