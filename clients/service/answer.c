@@ -2,6 +2,7 @@
 #include "clients/service/service_internal.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -120,6 +121,18 @@ enum iothub_result service_parse(struct str body, cJSON **ret_tree, struct iothu
                ? IOTHUB_OK
                : service_failed(error, IOTHUB_UNAVAILABLE, "the hub's answer cannot be read: %s",
                                 problem.text);
+}
+
+enum iothub_result service_read_int(const cJSON *answer, const char *name, int *ret_value,
+                                    struct iothub_error *error)
+{
+    double number = 0;
+    if (!json_member_number(answer, name, &number) || !(number >= INT_MIN && number <= INT_MAX)) {
+        return service_failed(error, IOTHUB_UNAVAILABLE,
+                              "the hub's answer cannot be read: it has no number \"%s\"", name);
+    }
+    *ret_value = (int)number;
+    return IOTHUB_OK;
 }
 
 enum iothub_result service_not_built(struct iothub_error *error, enum status status)

@@ -50,15 +50,14 @@ static void append_method(struct buf *body, const struct iothub_service_method *
 static enum iothub_result take_answer(cJSON *answer, int *ret_status, cJSON **ret_payload,
                                       struct iothub_error *error)
 {
-    double number = 0;
-    if (!json_member_number(answer, "status", &number)) {
-        return service_failed(error, IOTHUB_UNAVAILABLE, "the hub's answer has no \"status\"");
+    const enum iothub_result result = service_read_int(answer, "status", ret_status, error);
+    if (result != IOTHUB_OK) {
+        return result;
     }
     cJSON *payload = cJSON_DetachItemFromObjectCaseSensitive(answer, "payload");
     if (cJSON_IsNull(payload)) {
         cJSON_Delete(TAKE(payload));
     }
-    *ret_status = (int)number;
     *ret_payload = payload;
     return IOTHUB_OK;
 }

@@ -201,6 +201,10 @@ enum iothub_result service_no_memory(struct iothub_error *error);
 MUST_CHECK enum iothub_result service_parse(struct str body, cJSON **ret_tree,
                                             struct iothub_error *error);
 
+/* A member that the reference promises; untouched where the answer breaks the promise. */
+MUST_CHECK enum iothub_result service_read_int(const cJSON *answer, const char *name,
+                                               int *ret_value, struct iothub_error *error);
+
 /* For a text or a request that could not be built: out of memory, or too large. */
 enum iothub_result service_not_built(struct iothub_error *error, enum status status);
 

@@ -39,13 +39,6 @@ enum iothub_result iothub_service_purge(struct iothub_service *service, const ch
     service_url_id(&request.url, &service->endpoint, "devices", id, "/commands");
     cJSON *answer CLEANUP(json_destroyp) = NULL;
     result = service_exchange(service, &request, &answer, error);
-    double purged = 0;
-    if (result == IOTHUB_OK && !json_member_number(answer, "totalMessagesPurged", &purged)) {
-        return service_failed(error, IOTHUB_UNAVAILABLE,
-                              "the hub's answer has no \"totalMessagesPurged\"");
-    }
-    if (result == IOTHUB_OK) {
-        *ret_purged = (int)purged;
-    }
-    return result;
+    return result == IOTHUB_OK ? service_read_int(answer, "totalMessagesPurged", ret_purged, error)
+                               : result;
 }

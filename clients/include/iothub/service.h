@@ -63,8 +63,8 @@ struct iothub_service;
  * then. */
 struct iothub_service_options {
     int connect_timeout_s;  /* until the connection stands, TLS included (15) */
-    int timeout_s;          /* one request from its start until its answer is whole (60); a direct
-                               method has its own time besides */
+    int timeout_s;          /* one try of a request, from its start until its answer is whole (60);
+                               a direct method has its own time besides */
     int retry_time_s;       /* how long one request may be tried again, from its start (60);
                                negative: not at all */
     int token_lifetime_s;   /* of the tokens that are signed (3600) */

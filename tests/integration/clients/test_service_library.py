@@ -340,6 +340,15 @@ def test_a_purge_tells_how_many_messages_waited(emulator, owner):
     assert call(emulator, "purge", "d1") == (0, ["0"])
 
 
+# ---- threads ----
+
+
+def test_clients_in_several_threads_do_not_disturb_each_other(emulator, owner):
+    owner.create_device("d1")
+    program = run("service_threads_probe", service_string(emulator), ca=emulator.ca_path)
+    assert program == (0, "240 of 240\n", "")
+
+
 # ---- what is not sent, and whom not to believe ----
 
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "clients/service/service_internal.h"
 
+#include <limits.h>
+
 #include "check.h"
 
 static void refusals_are_understood_in_both_forms(void **state)
@@ -79,6 +81,33 @@ static void failures_without_an_answer_have_no_status(void **state)
     assert_int_equal(service_not_built(&error, STATUS_LIMIT), IOTHUB_INVALID);
 }
 
+static void numbers_that_the_hub_owes_are_taken_or_missed(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *answer;
+        int value; /* 7: untouched */
+    } cases[] = {
+        {"{\"status\":200}", 200},
+        {"{\"status\":-2147483648}", INT_MIN},
+        {"{\"status\":2147483647}", INT_MAX},
+        {"{\"status\":2147483648}", 7},
+        {"{\"status\":1e300}", 7},
+        {"{\"status\":\"200\"}", 7},
+        {"{\"Status\":200}", 7},
+        {"[]", 7},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        cJSON *answer CLEANUP(json_destroyp) = NULL;
+        int value = 7;
+        struct iothub_error error;
+        assert_int_equal(service_parse(str_from(cases[i].answer), &answer, &error), IOTHUB_OK);
+        assert_int_equal(service_read_int(answer, "status", &value, &error),
+                         cases[i].value == 7 ? IOTHUB_UNAVAILABLE : IOTHUB_OK);
+        assert_int_equal(value, cases[i].value);
+    }
+}
+
 static void a_caller_without_an_error_gets_the_result_alone(void **state)
 {
     (void)state;
@@ -108,6 +137,7 @@ int main(void)
         cmocka_unit_test(refusals_are_understood_in_both_forms),
         cmocka_unit_test(long_codes_and_bodies_are_cut),
         cmocka_unit_test(failures_without_an_answer_have_no_status),
+        cmocka_unit_test(numbers_that_the_hub_owes_are_taken_or_missed),
         cmocka_unit_test(a_caller_without_an_error_gets_the_result_alone),
         cmocka_unit_test(refused_memory_costs_the_words_only),
     };
