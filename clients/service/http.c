@@ -25,6 +25,7 @@ static size_t body_arrived(char *data, size_t size, size_t count, void *ctx)
  * Called before each sending. libcurl sends a request again by itself, on a new connection, when
  * the kept one breaks before a byte of the answer came: right for what only reads.
  */
+/* NOLINTNEXTLINE(readability-non-const-parameter): the types are libcurl's */
 static int about_to_send(void *ctx, char *own_address, char *address, int own_port, int port)
 {
     (void)own_address;

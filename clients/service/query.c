@@ -104,8 +104,10 @@ static enum iothub_result show_rows(struct str body, bool (*row)(const cJSON *ro
         return result;
     }
     bool more = true;
-    for (const cJSON *each = rows->child; each != NULL && more; each = each->next) {
-        more = row(each, ctx);
+    const cJSON *each = NULL;
+    cJSON_ArrayForEach(each, rows)
+    {
+        more = more && row(each, ctx);
     }
     *ret_more = more;
     return IOTHUB_OK;

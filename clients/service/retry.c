@@ -8,7 +8,7 @@
 enum {
     FIRST_WAIT_MS = 1000,
     WAIT_MS_MAX = 30000,
-    SLICE_MS = 100, /* how often somebody who wants to stop is heard */
+    SLICE_US = 100000, /* how often somebody who wants to stop is heard */
 };
 
 int64_t service_retry_wait_ms(int tries, int64_t retry_after_s, uint64_t chance)
@@ -34,7 +34,7 @@ bool service_retry_sleep(const struct iothub_service *service, int64_t wait_ms)
         if (service->stop != NULL && service->stop(service->stop_ctx)) {
             return false;
         }
-        const int64_t slice_us = left_us < SLICE_MS * 1000 ? left_us : SLICE_MS * 1000;
+        const int64_t slice_us = left_us < SLICE_US ? left_us : SLICE_US;
         const struct timespec slice = {.tv_nsec = (long)slice_us * 1000};
         (void)nanosleep(&slice, NULL);
         left_us = until_us - clock_monotonic_us();

@@ -236,7 +236,7 @@ static enum iothub_result statistics(const struct call *call)
     enum iothub_result result =
         iothub_service_statistics_devices(call->service, &tree, call->error);
     if (result == IOTHUB_OK) {
-        result = told(result, tree);
+        (void)told(result, tree);
         tree = NULL;
         result = iothub_service_statistics_service(call->service, &tree, call->error);
     }
