@@ -1,5 +1,6 @@
 # What `cmake --install` puts where. Each file belongs to a component, and each component is a Debian
-# package (Package.cmake): emulator, cli, libraries, development.
+# package (Package.cmake): emulator, cli, libraries, development. Two more components hold what packages
+# have elsewhere: cli-local, licence.
 # Nothing installed holds the prefix: what was built once is installed anywhere, and may be moved.
 
 # One layout for a prefix of one's own and for Debian's packages: where Debian has its folder for
@@ -41,8 +42,11 @@ install(TARGETS iothub RUNTIME COMPONENT cli)
 install(FILES ${generated}/iothub.1.gz DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT cli)
 install(FILES ${generated}/bash-completion RENAME iothub
     DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions COMPONENT cli)
+# zsh looks in one folder for what an administrator installed and in another for packages' files.
 install(FILES ${generated}/zsh-completion RENAME _iothub
-    DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions COMPONENT cli)
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions COMPONENT cli-local)
+install(FILES ${generated}/zsh-completion RENAME _iothub
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions COMPONENT cli EXCLUDE_FROM_ALL)
 
 # ---- libraries ----
 

@@ -51,6 +51,8 @@ def test_no_two_hold_the_same_file(packages):
                 seen[path] = name
     assert seen["usr/bin/iothub-emulator"] == "iothub-emulator" and seen["usr/bin/iothub"] == "iothub-cli"
     assert seen["usr/include/iothub/common.h"] == "libiothub-dev"
+    assert seen["usr/share/zsh/vendor-completions/_iothub"] == "iothub-cli"
+    assert not [path for path in seen if "site-functions" in path or "local" in path]
 
 
 def test_what_is_in_them_runs(unpacked, tmp_path):
@@ -86,6 +88,14 @@ def test_the_same_sources_make_the_same_packages(packages, tmp_path):
     again = make_packages(tmp_path)
     assert again.keys() == packages.keys()
     assert [name for name in again if again[name].read_bytes() != packages[name].read_bytes()] == []
+
+
+def test_installing_leaves_the_sources_alone(installed, packages):
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a clone")
+    lines = ran("git", "status", "--porcelain", "--ignored", cwd=ROOT).splitlines()
+    made = [line for line in lines if re.search(r"cpack|install_manifest|\.deb|_CPack", line, re.I)]
+    assert made == []
 
 
 @pytest.mark.skipif(shutil.which("lintian") is None, reason="lintian is not installed")
