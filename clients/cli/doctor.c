@@ -46,7 +46,8 @@ static const struct {
 
 /* ---- for checks ---- */
 
-static const char *format_text(struct doctor *doctor, const char *format, va_list args)
+static PRINTF_LIKE(2, 0) const
+    char *format_text(struct doctor *doctor, const char *format, va_list args)
 {
     char text[TEXT_MAX];
     (void)vsnprintf(text, sizeof(text), format, args);

@@ -232,7 +232,7 @@ int main(int argc, char **argv)
     const size_t count = argc > 1 ? (size_t)argc - 1 : 0;
     const char **arguments = mem_alloc((count + 1) * sizeof(*arguments));
     if (arguments == NULL) {
-        return cli_fail(CLI_FAILED, "out of memory");
+        return (int)cli_fail(CLI_FAILED, "out of memory");
     }
     for (size_t i = 0; i < count; i++) {
         arguments[i] = argv[i + 1];
@@ -241,5 +241,5 @@ int main(int argc, char **argv)
     const enum cli_exit exit_code = words.count == 0 ? without_words(count, arguments, words.help)
                                                      : with_words(count, arguments, words);
     mem_free(arguments);
-    return exit_code;
+    return (int)exit_code;
 }

@@ -4,7 +4,7 @@
 #include "clients/cli/cli.h"
 #include "clients/cli/progress.h"
 
-static void say(const char *format, va_list args)
+static PRINTF_LIKE(1, 0) void say(const char *format, va_list args)
 {
     progress_hide();
     (void)fputs("iothub: ", stderr);

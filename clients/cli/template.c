@@ -363,7 +363,7 @@ enum status template_state_init(struct template_state *state, const struct templ
     *state = (struct template_state){.random = random};
     state->walks = mem_zalloc((template->part_count + 1) * sizeof(*state->walks));
     for (size_t i = 0; state->walks != NULL && i < template->part_count; i++) {
-        state->walks[i] = NAN;
+        state->walks[i] = (double)NAN;
     }
     return state->walks == NULL ? STATUS_NO_MEMORY : STATUS_OK;
 }

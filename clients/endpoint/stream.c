@@ -213,6 +213,7 @@ static enum iothub_result trust(struct stream *stream, const struct endpoint *en
                                 struct problem *problem)
 {
     unsigned char address[sizeof(struct in6_addr)];
+    struct endpoint named = *endpoint; /* OpenSSL's macro takes no const */
     stream->context = SSL_CTX_new(TLS_client_method());
     if (stream->context == NULL) {
         return IOTHUB_NO_MEMORY;
@@ -232,7 +233,7 @@ static enum iothub_result trust(struct stream *stream, const struct endpoint *en
     }
     const bool is_address = inet_pton(AF_INET, endpoint->host, address) == 1 ||
                             inet_pton(AF_INET6, endpoint->host, address) == 1;
-    if (!is_address && SSL_set_tlsext_host_name(stream->tls, endpoint->host) != 1) {
+    if (!is_address && SSL_set_tlsext_host_name(stream->tls, named.host) != 1) {
         return IOTHUB_NO_MEMORY;
     }
     return IOTHUB_OK;

@@ -144,17 +144,22 @@ enum status place_parse(struct str text, uint16_t port, struct place *ret_place,
     return status;
 }
 
+static struct str first_segment(struct str path)
+{
+    struct str segment;
+    struct str rest;
+    (void)str_cut(path, '/', &segment, &rest);
+    return segment;
+}
+
 enum status place_redirect(struct place *place, struct str address, struct str host, int64_t port,
                            struct problem *problem)
 {
     struct place to = *place;
     struct str there;
     struct str path = address;
-    struct str entity;
-    struct str ignored;
-    if (!cut_scheme(&path) || !str_cut(path, '/', &there, &path) ||
-        (str_cut(path, '/', &entity, &ignored), entity.size == 0) ||
-        !keep(to.entity, sizeof(to.entity), entity) ||
+    if (!cut_scheme(&path) || !str_cut(path, '/', &there, &path) || first_segment(path).size == 0 ||
+        !keep(to.entity, sizeof(to.entity), first_segment(path)) ||
         endpoint_parse(there, PLACE_PORT_TLS, &to.endpoint, NULL) != STATUS_OK ||
         (host.size > 0 &&
          endpoint_parse(host, to.endpoint.port, &to.endpoint, NULL) != STATUS_OK)) {
