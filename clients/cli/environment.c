@@ -34,7 +34,8 @@ static bool wants_dot(const struct environment_hub *hub, unsigned sdks)
     return (sdks & ~(unsigned)SDK_DOTTED) == 0 && str_equal_nocase(hub->host, STR("localhost"));
 }
 
-/* "HostName=localhost..." becomes "HostName=hub.localhost...". */
+/* "HostName=localhost..." becomes "HostName=hub.localhost..." where that can be dialled: a back end
+ * has no other way, and Java's and .NET's take a name without a dot after all. */
 static void append_service(struct buf *out, const struct environment_hub *hub, unsigned sdks)
 {
     struct str rest = hub->service_string;
@@ -45,7 +46,8 @@ static void append_service(struct buf *out, const struct environment_hub *hub, u
         more = str_cut(rest, ';', &pair, &rest);
         buf_append_format(out, "%s", separator);
         separator = ";";
-        if (wants_dot(hub, sdks) && str_starts_nocase(pair, STR("HostName="))) {
+        if (hub->dotted_resolves && wants_dot(hub, sdks) &&
+            str_starts_nocase(pair, STR("HostName="))) {
             const struct str port = str_skip(pair, strlen("HostName=localhost"));
             buf_append_format(out, "HostName=" ENVIRONMENT_DOTTED_HOST "%.*s", STR_ARG(port));
         } else {
@@ -74,7 +76,9 @@ static void append_device(struct buf *out, const struct environment_hub *hub, un
     } else {
         buf_append_str(out, STR(";x509=true"));
     }
-    if (dot) {
+    /* Only where there is no other way: Java's SDK (2.5.0) takes what is behind a gateway for an
+     * Edge hub, and over MQTT does not ask it for messages. */
+    if (dot && !hub->dotted_resolves) {
         buf_append_str(out, STR(";GatewayHostName=localhost"));
     }
 }

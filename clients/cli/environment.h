@@ -46,7 +46,8 @@ struct environment_device {
 struct environment_hub {
     struct str service_string;
     struct str event_hubs_string;
-    struct str host;                         /* "localhost", no port */
+    struct str host;      /* "localhost", no port */
+    bool dotted_resolves; /* ENVIRONMENT_DOTTED_HOST is this machine, so that it can be dialled */
     const struct environment_device *device; /* NULL: none was asked for */
     uint16_t mqtt_port;                      /* for the device's string; 8883 on real hubs */
     struct str ca_path;

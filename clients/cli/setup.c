@@ -8,9 +8,11 @@
 #include "clients/cli/hub.h"
 #include "clients/cli/java_options.h"
 #include "clients/cli/java_store_file.h"
+#include "clients/cli/names.h"
 #include "clients/endpoint/endpoint.h"
 
 enum { ARENA_MAX = 1 << 20, PATH_MAX_SIZE = 8192, MQTT_PORT = 8883, HTTP_NOT_FOUND = 404 };
+enum { NAME_WAIT_MS = 1000 };
 
 static struct str variable(const char *name)
 {
@@ -162,6 +164,10 @@ static enum cli_exit make(const struct cli_call *call, const struct hub *hub, st
         values.device = &device;
     }
     if (setup->at_emulator) {
+        if ((sdks & ~(unsigned)SDK_DOTTED) == 0) {
+            const struct names_answer dotted = names_resolve(ENVIRONMENT_DOTTED_HOST, NAME_WAIT_MS);
+            values.dotted_resolves = names_all_loopback(&dotted);
+        }
         add_trust(setup, sdks, &values);
     }
     return environment_make(&setup->arena, &values, sdks, &setup->environment) == STATUS_OK

@@ -94,20 +94,23 @@ static void names_get_a_dot_where_one_is_wanted(void **state)
         const char *sdk;
         const struct environment_device *device;
         uint16_t mqtt_port;
+        bool resolves;
         const char *service;
         const char *string;
     } cases[] = {
-        {NULL, &device, 8883, "HostName=localhost:8443;" KEYED,
+        {NULL, &device, 8883, true, "HostName=localhost:8443;" KEYED,
          "HostName=localhost;DeviceId=d1;SharedAccessKey=BBBB"},
-        {"node", &device, 18883, "HostName=localhost:8443;" KEYED,
+        {"node", &device, 18883, true, "HostName=localhost:8443;" KEYED,
          "HostName=localhost:18883;DeviceId=d1;SharedAccessKey=BBBB"},
-        {"python", &module, 8883, "HostName=localhost:8443;" KEYED,
+        {"python", &module, 8883, true, "HostName=localhost:8443;" KEYED,
          "HostName=localhost;DeviceId=d1;ModuleId=m1;SharedAccessKey=BBBB"},
-        {"java", &device, 8883, "HostName=hub.localhost:8443;" KEYED,
+        {"java", &device, 8883, true, "HostName=hub.localhost:8443;" KEYED,
+         "HostName=hub.localhost;DeviceId=d1;SharedAccessKey=BBBB"},
+        {"java", &device, 8883, false, "HostName=localhost:8443;" KEYED,
          "HostName=hub.localhost;DeviceId=d1;SharedAccessKey=BBBB;GatewayHostName=localhost"},
-        {"c", &certified, 8883, "HostName=hub.localhost:8443;" KEYED,
+        {"c", &certified, 8883, false, "HostName=localhost:8443;" KEYED,
          "HostName=hub.localhost;DeviceId=d1;x509=true;GatewayHostName=localhost"},
-        {"dotnet", &module, 8883, "HostName=hub.localhost:8443;" KEYED,
+        {"dotnet", &module, 8883, false, "HostName=localhost:8443;" KEYED,
          "HostName=hub.localhost;DeviceId=d1;ModuleId=m1;SharedAccessKey=BBBB;"
          "GatewayHostName=localhost"},
     };
@@ -117,6 +120,7 @@ static void names_get_a_dot_where_one_is_wanted(void **state)
         struct environment environment;
         hub.device = cases[i].device;
         hub.mqtt_port = cases[i].mqtt_port;
+        hub.dotted_resolves = cases[i].resolves;
         assert_int_equal(
             environment_make(&arena, &hub, environment_sdk_named(cases[i].sdk), &environment),
             STATUS_OK);
