@@ -16,6 +16,10 @@ from pathlib import Path
 from typing import Callable, Iterator, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/support"))
+
+import pages  # noqa: E402
+
 LINES_MAX = 600
 FUNCTION_LINES_WANTED, FUNCTION_LINES_MAX = 40, 70
 
@@ -316,6 +320,32 @@ def links(tree: Tree) -> Iterator[Problem]:
             target = os.path.normpath(os.path.join(os.path.dirname(path), match.group(1)))
             if target not in tree and target not in folders:
                 yield Problem(path, text.count("\n", 0, match.start()) + 1, f"{match.group(1)} is not there")
+
+
+@rule
+def tested_blocks(tree: Tree) -> Iterator[Problem]:
+    """programs on the pages for users are run by the tests, or say that they are not, and are short"""
+    for path, text in tree.items():
+        if path.endswith(".md") and (path == "README.md" or is_under(path, "docs")):
+            yield from (Problem(path, line, reason) for line, reason in pages.problems(text))
+
+
+@rule
+def true_pages(tree: Tree) -> Iterator[Problem]:
+    """messages on the page about trouble were seen by a test; the page about differences knows all there are"""
+    printed = "".join(pages.shown(text) for path, text in tree.items() if is_under(path, "docs") and path.endswith(".md"))
+    trouble, differences = "docs/troubleshooting.md", "docs/differences.md"
+    for line, message in pages.quoted_messages(tree.get(trouble, "")):
+        if message not in printed:
+            yield Problem(trouble, line, f"no page shows a program that prints: {message}")
+    rows = set(re.findall(r"^\| `?([^|`]*?)`? \|", tree.get(differences, ""), re.M))
+    for path, pattern in [("emulator/https/router.c", r'MISSING\([^)]*?"([^"]*)"\)'),
+                          ("emulator/https/router.c", r'#define ON_A_USED_CONNECTION\s+"([^"]*)"'),
+                          ("emulator/main/options_text.c", r'^    \{"([a-z0-9-]+)", "", ?$|^    \{"([a-z][a-z0-9-]+)", "",')]:
+        for match in re.finditer(pattern, tree.get(path, ""), re.M):
+            what = match[1] or match[match.lastindex]
+            if what not in rows:
+                yield Problem(differences, 1, f"has no row for: {what} ({path})")
 
 
 # ---- what other tools see --------------------------------------------------------------------

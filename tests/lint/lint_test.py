@@ -15,6 +15,7 @@ PAGE = Path(lint.ROOT, "docs/architecture.md").read_text(encoding="utf-8")
 LATER = "TO" + "DO"
 
 # rule, path, text, the line the problem is on (None: there is no problem)
+TROUBLE = "| what is printed | why |\n|---|---|\n"
 CASES = [
     ("include_table", "query/a.c", '#include "storage/storage.h"\n', 1),
     ("include_table", "query/a.c", '\n#include "base/str.h"\n#include "query/b.h"\n', None),
@@ -85,6 +86,22 @@ CASES = [
     ("readmes", "query/a.c", "int a;\n", 1),
     ("links", "docs/a.md", "\n[there](nowhere.md)\n", 2),
     ("links", "docs/a.md", "[there](architecture.md#the-tick) [out](https://example.org) [up](../docs)\n", None),
+    ("tested_blocks", "docs/a.md", "\n```python\npass\n```\n", 2),
+    ("tested_blocks", "docs/a.md", "\n```python a.py\npass\n```\n", 2),
+    ("tested_blocks", "docs/a.md", "```python a.py\n" + "pass\n" * 31 + "```\n```sh\npython3 a.py\n```\n", 1),
+    ("tested_blocks", "docs/a.md", "```python a.py\n" + "pass\n" * 30 + "```\n```sh\npython3 a.py\n```\n", None),
+    ("tested_blocks", "docs/a.md", "It runs.\n\n```csharp not-run\nreturn;\n```\n", 3),
+    ("tested_blocks", "docs/a.md", "*Not run\nby our tests*:\n\n```csharp not-run\nreturn;\n```\n", None),
+    ("tested_blocks", "docs/a.md", "```sh later\ntrue\n```\n", 1),
+    ("tested_blocks", "docs/a.md", "```sh fails\nfalse\n```\n\n```text\n...\n```\n", None),
+    ("tested_blocks", "docs/a.md", "```text\n...\n```\n", 1),
+    ("tested_blocks", "query/README.md", "```python\npass\n```\n", None),
+    ("true_pages", "docs/troubleshooting.md", TROUBLE + "| `it burns` | fire |\n", 3),
+    ("true_pages", "docs/troubleshooting.md", TROUBLE + "| `it burns` | fire |\n\n```text\nit burns ...\n```\n", None),
+    ("true_pages", "docs/troubleshooting.md", "| who | why |\n|---|---|\n| `it burns` | fire |\n", None),
+    ("true_pages", "emulator/https/router.c", 'MISSING("GET", "jobs/{}", READ, "tea"),\n', 1),
+    ("true_pages", "emulator/main/options_text.c", '    {"tea-hot", "", "how hot, 100"},\n', 1),
+    ("true_pages", "emulator/main/options_text.c", '    {"--tea", "", "make some"},\n', None),
     ("headers_alone", "query/a.h", "struct str a(void);\nsize_t b(void);\n", 1),
     ("headers_alone", "query/a.h", "#include <stddef.h>\nsize_t b(void);\n", None),
     ("formatting", "query/a.c", "int  a;\n", 1),
