@@ -16,6 +16,7 @@ static const struct cli_column result_columns[] = {
 
 struct sending {
     struct progress bar;
+    size_t before; /* items of the call before this one */
     size_t done;
 };
 
@@ -23,8 +24,8 @@ static bool sent(size_t done, const cJSON *result, void *ctx)
 {
     (void)result;
     struct sending *sending = ctx;
-    sending->done = done;
-    progress_step(&sending->bar, done);
+    sending->done = sending->before + done;
+    progress_step(&sending->bar, sending->done);
     return true;
 }
 
@@ -58,15 +59,52 @@ static enum cli_exit print_result(const struct cli_call *call, const struct bulk
     return refused > 0 ? print_errors(call, errors) : CLI_DONE;
 }
 
-enum cli_exit bulk_send(const struct cli_call *call, const struct bulk *bulk, const cJSON *items)
+/* Appends the members of the second's arrays to those of the first. */
+static void join(cJSON *result, cJSON *second)
+{
+    static const char *const arrays[] = {"errors", "warnings"};
+    for (size_t i = 0; i < ARRAY_SIZE(arrays); i++) {
+        cJSON *to = json_member(result, arrays[i]);
+        cJSON *from = json_member(second, arrays[i]);
+        while (to != NULL && from != NULL && from->child != NULL) {
+            (void)cJSON_AddItemToArray(to, cJSON_DetachItemViaPointer(from, from->child));
+        }
+    }
+    if (!cJSON_IsTrue(json_member(second, "isSuccessful"))) {
+        cJSON *no = cJSON_CreateFalse();
+        if (!cJSON_ReplaceItemInObjectCaseSensitive(result, "isSuccessful", no)) {
+            cJSON_Delete(no);
+        }
+    }
+}
+
+static enum iothub_result send_all(const struct bulk *bulk, struct sending *sending,
+                                   const cJSON *items, const cJSON *more, cJSON **ret_result,
+                                   struct iothub_error *error)
+{
+    CLEANUP(json_destroyp) cJSON *second = NULL;
+    struct iothub_service *client = bulk->service->client;
+    enum iothub_result result =
+        iothub_service_bulk(client, items, sent, sending, ret_result, error);
+    if (result == IOTHUB_OK && cJSON_GetArraySize(more) > 0) {
+        sending->before = sending->done;
+        result = iothub_service_bulk(client, more, sent, sending, &second, error);
+    }
+    if (second != NULL) {
+        join(*ret_result, second);
+    }
+    return result;
+}
+
+enum cli_exit bulk_send(const struct cli_call *call, const struct bulk *bulk, const cJSON *items,
+                        const cJSON *more)
 {
     CLEANUP(json_destroyp) cJSON *result = NULL;
     struct iothub_error error;
     struct sending sending = {.done = 0};
-    const int total = cJSON_GetArraySize(items);
+    const int total = cJSON_GetArraySize(items) + cJSON_GetArraySize(more);
     progress_start(&sending.bar, bulk->doing, (uint64_t)total);
-    const enum iothub_result sent_all =
-        iothub_service_bulk(bulk->service->client, items, sent, &sending, &result, &error);
+    const enum iothub_result sent_all = send_all(bulk, &sending, items, more, &result, &error);
     progress_stop(&sending.bar);
     if (sent_all != IOTHUB_OK) {
         const enum cli_exit exit_code = hub_fail(&bulk->service->hub, &error);

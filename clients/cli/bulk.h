@@ -14,11 +14,11 @@ struct bulk {
 };
 
 /*
- * Sends `items` (as iothub_service_bulk_add() makes them) and prints the hub's result: with
- * CLI_TABLE as a sum on standard error and a table of what was refused. CLI_FAILED when anything
- * was.
+ * Sends `items`, and then `more` (NULL: none), as iothub_service_bulk_add() makes them, and prints
+ * the hub's result: with CLI_TABLE as a sum on standard error and a table of what was refused.
+ * CLI_FAILED when anything was.
  */
 MUST_CHECK enum cli_exit bulk_send(const struct cli_call *call, const struct bulk *bulk,
-                                   const cJSON *items);
+                                   const cJSON *items, const cJSON *more);
 
 #endif

@@ -14,6 +14,8 @@
     X(device_show)                                                                                 \
     X(device_update)                                                                               \
     X(device_delete)                                                                               \
+    X(device_import)                                                                               \
+    X(device_export)                                                                               \
     X(device_keys)                                                                                 \
     X(device_connection_string)                                                                    \
     X(module_create)                                                                               \

@@ -112,6 +112,24 @@ static void append_value_cases(struct buf *out, const char *command,
     }
 }
 
+/* What may stand without an option's name: the choices of the first that has any, or files. */
+static void append_plain(struct buf *out, const struct cli_command *command)
+{
+    for (size_t i = 0; i < command->option_count; i++) {
+        const struct cli_option *option = &command->options[i];
+        if (option->plain && option->choices != NULL) {
+            buf_append_str(out, STR(" plain='"));
+            append_choices(out, option->choices);
+            buf_append_byte(out, '\'');
+            return;
+        }
+        if (option->plain && completion_wants_file(option)) {
+            buf_append_str(out, STR(" kind=file"));
+            return;
+        }
+    }
+}
+
 static void append_command_cases(struct buf *out)
 {
     buf_append_str(out, STR("    case $command in\n"));
@@ -123,18 +141,66 @@ static void append_command_cases(struct buf *out)
         append_options(out, command->options, command->option_count);
         append_options(out, cli_global_options, cli_global_option_count);
         buf_append_byte(out, '\'');
-        for (size_t j = 0; j < command->option_count; j++) {
-            if (command->options[j].plain && command->options[j].choices != NULL) {
-                buf_append_str(out, STR(" plain='"));
-                append_choices(out, command->options[j].choices);
-                buf_append_byte(out, '\'');
-                break;
-            }
-        }
+        append_plain(out, command);
         buf_append_str(out, STR(" ;;\n"));
     }
     buf_append_str(out, STR("    esac\n"));
 }
+
+static void append_all_value_cases(struct buf *out)
+{
+    for (size_t i = 0; i < cli_command_count; i++) {
+        const struct cli_command *command = cli_commands[i];
+        CLEANUP(buf_finish) struct buf name = BUF_INIT(128);
+        buf_append_format(&name, "%s%s%s", command->group == NULL ? "" : command->group,
+                          command->group == NULL ? "" : " ", command->name);
+        append_value_cases(out, name.data == NULL ? "" : name.data, command->options,
+                           command->option_count);
+    }
+}
+
+/* What follows the lists of words; it needs bash 4 and nothing else. */
+static const char body[] =
+    "    local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"
+    "    local -a words=(\"${COMP_WORDS[@]:1:COMP_CWORD-1}\")\n"
+    "    local second values kind options plain command\n"
+    "    [ \"${words[0]-}\" != help ] || words=(\"${words[@]:1}\")\n"
+    "    COMPREPLY=()\n"
+    "    if [ ${#words[@]} -eq 0 ]; then\n"
+    "        COMPREPLY=($(compgen -W \"$first\" -- \"$current\"))\n"
+    "        return\n"
+    "    fi\n"
+    "    _iothub_second \"${words[0]}\"\n"
+    "    command=${words[0]}\n"
+    "    if [ -n \"$second\" ]; then\n"
+    "        if [ ${#words[@]} -eq 1 ]; then\n"
+    "            COMPREPLY=($(compgen -W \"$second\" -- \"$current\"))\n"
+    "            return\n"
+    "        fi\n"
+    "        command=\"${words[0]} ${words[1]}\"\n"
+    "    fi\n"
+    "    # \"--output=json\" comes as three words.\n"
+    "    if [ \"$current\" = = ]; then\n"
+    "        current=\n"
+    "    elif [ \"$before\" = = ]; then\n"
+    "        before=${COMP_WORDS[COMP_CWORD-2]}\n"
+    "    fi\n"
+    "    _iothub_values \"$command\" \"$before\"\n"
+    "    if [ -z \"$values$kind\" ]; then\n"
+    "        _iothub_options \"$command\"\n"
+    "        values=$plain\n"
+    "        case $current in\n"
+    "            -*) values=$options kind= ;;\n"
+    "        esac\n"
+    "    fi\n"
+    "    if [ \"$kind\" = file ]; then\n"
+    "        compopt -o filenames 2>/dev/null || :\n"
+    "        COMPREPLY=($(compgen -f -- \"$current\"))\n"
+    "    else\n"
+    "        COMPREPLY=($(compgen -W \"$values\" -- \"$current\"))\n"
+    "    fi\n"
+    "}\n\n"
+    "complete -F _iothub iothub\n";
 
 void completion_append_bash(struct buf *out)
 {
@@ -147,14 +213,7 @@ void completion_append_bash(struct buf *out)
                             "_iothub_values() {\n"
                             "    values= kind=\n"
                             "    case \"$1 $2\" in\n"));
-    for (size_t i = 0; i < cli_command_count; i++) {
-        const struct cli_command *command = cli_commands[i];
-        CLEANUP(buf_finish) struct buf name = BUF_INIT(128);
-        buf_append_format(&name, "%s%s%s", command->group == NULL ? "" : command->group,
-                          command->group == NULL ? "" : " ", command->name);
-        append_value_cases(out, name.data == NULL ? "" : name.data, command->options,
-                           command->option_count);
-    }
+    append_all_value_cases(out);
     buf_append_str(out, STR("        *) _iothub_global_values \"$2\" ;;\n"
                             "    esac\n"
                             "}\n\n"
@@ -168,44 +227,5 @@ void completion_append_bash(struct buf *out)
     append_command_cases(out);
     buf_append_str(out, STR("}\n\n_iothub() {\n"));
     append_first_words(out);
-    buf_append_str(
-        out, STR("    local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"
-                 "    local -a words=(\"${COMP_WORDS[@]:1:COMP_CWORD-1}\")\n"
-                 "    local second values kind options plain command\n"
-                 "    [ \"${words[0]}\" != help ] || words=(\"${words[@]:1}\")\n"
-                 "    COMPREPLY=()\n"
-                 "    if [ ${#words[@]} -eq 0 ]; then\n"
-                 "        COMPREPLY=($(compgen -W \"$first\" -- \"$current\"))\n"
-                 "        return\n"
-                 "    fi\n"
-                 "    _iothub_second \"${words[0]}\"\n"
-                 "    command=${words[0]}\n"
-                 "    if [ -n \"$second\" ]; then\n"
-                 "        if [ ${#words[@]} -eq 1 ]; then\n"
-                 "            COMPREPLY=($(compgen -W \"$second\" -- \"$current\"))\n"
-                 "            return\n"
-                 "        fi\n"
-                 "        command=\"${words[0]} ${words[1]}\"\n"
-                 "    fi\n"
-                 "    # \"--output=json\" comes as three words.\n"
-                 "    if [ \"$current\" = = ]; then\n"
-                 "        current=\n"
-                 "    elif [ \"$before\" = = ]; then\n"
-                 "        before=${COMP_WORDS[COMP_CWORD-2]}\n"
-                 "    fi\n"
-                 "    _iothub_values \"$command\" \"$before\"\n"
-                 "    if [ -n \"$values\" ]; then\n"
-                 "        COMPREPLY=($(compgen -W \"$values\" -- \"$current\"))\n"
-                 "    elif [ \"$kind\" = file ]; then\n"
-                 "        compopt -o filenames 2>/dev/null\n"
-                 "        COMPREPLY=($(compgen -f -- \"$current\"))\n"
-                 "    elif [ -z \"$kind\" ]; then\n"
-                 "        _iothub_options \"$command\"\n"
-                 "        case $current in\n"
-                 "            -*) COMPREPLY=($(compgen -W \"$options\" -- \"$current\")) ;;\n"
-                 "            *) COMPREPLY=($(compgen -W \"$plain\" -- \"$current\")) ;;\n"
-                 "        esac\n"
-                 "    fi\n"
-                 "}\n\n"
-                 "complete -F _iothub iothub\n"));
+    buf_append_str(out, str_from(body));
 }

@@ -75,7 +75,7 @@ static enum cli_exit create_many(const struct cli_call *call, struct cli_service
             return hub_fail(&service->hub, &error);
         }
     }
-    return bulk_send(call, &bulk, items);
+    return bulk_send(call, &bulk, items, NULL);
 }
 
 static enum cli_exit create(const struct cli_call *call)
@@ -163,7 +163,7 @@ static enum cli_exit delete_many(const struct cli_call *call, struct cli_service
             return hub_fail(&service->hub, &error);
         }
     }
-    return bulk_send(call, &bulk, items);
+    return bulk_send(call, &bulk, items, NULL);
 }
 
 static enum cli_exit delete_devices(const struct cli_call *call)

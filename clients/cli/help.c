@@ -42,6 +42,19 @@ void help_append_option(struct buf *out, const struct cli_option *option)
     }
 }
 
+void help_append_choices(struct buf *out, const char *choices)
+{
+    struct str rest = str_from(choices);
+    struct str choice = STR_EMPTY;
+    bool more = str_cut(rest, '|', &choice, &rest);
+    buf_append_str(out, choice);
+    while (more) {
+        more = str_cut(rest, '|', &choice, &rest);
+        buf_append_str(out, more ? STR(", ") : STR(" or "));
+        buf_append_str(out, choice);
+    }
+}
+
 /* A name and what it means beside it, or below where the name is long. */
 static void append_entry(struct buf *out, struct str name, struct str meaning, size_t width)
 {
@@ -67,7 +80,9 @@ static void append_options(struct buf *out, const struct cli_option *options, si
         help_append_option(&names, &options[i]);
         buf_append_str(&meaning, str_from(options[i].meaning));
         if (options[i].choices != NULL) {
-            buf_append_format(&meaning, " (%s)", options[i].choices);
+            buf_append_str(&meaning, STR(" ("));
+            help_append_choices(&meaning, options[i].choices);
+            buf_append_byte(&meaning, ')');
         }
         if (options[i].repeats) {
             buf_append_str(&meaning, STR("; may be given more than once"));

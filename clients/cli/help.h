@@ -25,4 +25,7 @@ void help_append_usage(struct buf *out, const struct cli_command *command);
 /* "-o, --output FORMAT"; az's other name stands between: "--key-type, --kt KIND". */
 void help_append_option(struct buf *out, const struct cli_option *option);
 
+/* "json|table|tsv" -> "json, table or tsv" */
+void help_append_choices(struct buf *out, const char *choices);
+
 #endif

@@ -50,8 +50,10 @@ static void append_option(struct buf *out, const struct cli_option *option)
     buf_append_byte(out, '\n');
     append_escaped(out, str_from(option->meaning));
     if (option->choices != NULL) {
+        CLEANUP(buf_finish) struct buf choices = BUF_INIT(1024);
+        help_append_choices(&choices, option->choices);
         buf_append_str(out, STR(" ("));
-        append_escaped(out, str_from(option->choices));
+        append_escaped(out, buf_str(&choices));
         buf_append_byte(out, ')');
     }
     buf_append_str(out, option->repeats ? STR("; may be given more than once.\n") : STR(".\n"));

@@ -44,11 +44,11 @@ static bool read_whole(const char *path, struct buf *text)
     }
     char piece[4096];
     size_t size = 0;
+    errno = 0;
     while ((size = fread(piece, 1, sizeof(piece), file)) > 0) {
         buf_append(text, piece, size);
     }
-    errno = ferror(file) != 0 ? EIO : 0;
-    const int error = errno;
+    const int error = ferror(file) == 0 ? 0 : errno == 0 ? EIO : errno;
     (void)fclose(file);
     errno = error;
     return error == 0;
