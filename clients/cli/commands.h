@@ -30,6 +30,8 @@
     X(twin_replace)                                                                                \
     X(query)                                                                                       \
     X(method_invoke)                                                                               \
+    X(send)                                                                                        \
+    X(simulate)                                                                                    \
     X(env)                                                                                         \
     X(run)                                                                                         \
     X(doctor)                                                                                      \

@@ -1,32 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* device create and device delete: one by one, or many at once. */
-#include <stdio.h>
-
 #include "clients/cli/bulk.h"
 #include "clients/cli/commands.h"
 #include "clients/cli/identity.h"
 
-enum { COUNT_MAX = 1000000, ID_SIZE = 256 };
+enum { COUNT_MAX = 1000000 };
 
 /* ---- which ---- */
-
-static size_t digits(long count)
-{
-    size_t digits_of = 1;
-    for (long last = count - 1; last >= 10; last /= 10) {
-        digits_of++;
-    }
-    return digits_of;
-}
-
-/* The i-th of --count devices; numbers have leading zeros, so that they sort. */
-static const char *numbered(const struct cli_call *call, long i, long count, char text[ID_SIZE])
-{
-    const char *prefix = cli_value(call, "prefix");
-    (void)snprintf(text, ID_SIZE, "%s%0*ld", prefix == NULL ? "device-" : prefix,
-                   (int)digits(count), i);
-    return text;
-}
 
 static enum cli_exit check_which(const struct cli_call *call)
 {
@@ -67,9 +47,11 @@ static enum cli_exit create_many(const struct cli_call *call, struct cli_service
     const long count = cli_number(call, "count", (long)named.count);
     struct iothub_error error;
     for (long i = 0; i < count; i++) {
-        char text[ID_SIZE];
+        char text[CLI_ID_SIZE];
         const struct iothub_service_id id = {
-            .device_id = named.count > 0 ? named.items[i] : numbered(call, i, count, text)};
+            .device_id = named.count > 0
+                             ? named.items[i]
+                             : cli_numbered_id(cli_value(call, "prefix"), i, count, text)};
         if (iothub_service_bulk_add(items, IOTHUB_SERVICE_BULK_CREATE, id, registration, NULL,
                                     &error) != IOTHUB_OK) {
             return hub_fail(&service->hub, &error);

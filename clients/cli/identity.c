@@ -1,7 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "clients/cli/identity.h"
 
+#include <stdio.h>
 #include <string.h>
+
+const char *cli_numbered_id(const char *prefix, long i, long count, char text[CLI_ID_SIZE])
+{
+    int digits = 1;
+    for (long last = count - 1; last >= 10; last /= 10) {
+        digits++;
+    }
+    (void)snprintf(text, CLI_ID_SIZE, "%s%0*ld", prefix == NULL ? CLI_PREFIX_DEFAULT : prefix,
+                   digits, i);
+    return text;
+}
 
 struct iothub_service_id cli_device(const struct cli_call *call)
 {

@@ -45,6 +45,13 @@
 struct iothub_service_id cli_device(const struct cli_call *call);
 struct iothub_service_id cli_module(const struct cli_call *call);
 
+enum { CLI_ID_SIZE = 256 };
+#define CLI_PREFIX_DEFAULT "device-"
+
+/* The i-th of `count` numbered devices, "device-07" in `text`, which is returned; numbers have
+ * leading zeros, so that they sort. `prefix` NULL: the default one. */
+const char *cli_numbered_id(const char *prefix, long i, long count, char text[CLI_ID_SIZE]);
+
 /* What --auth-method, the keys and the thumbprints ask for; anything but CLI_DONE was said. */
 MUST_CHECK enum cli_exit cli_registration(const struct cli_call *call,
                                           struct iothub_service_registration *ret_registration);

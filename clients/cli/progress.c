@@ -74,6 +74,9 @@ void progress_append(struct buf *out, const struct progress *progress, int64_t n
     buf_append_str(out, STR("  "));
     append_count(out, (uint64_t)(rate + 0.5));
     buf_append_str(out, STR("/s"));
+    if (progress->note[0] != '\0') {
+        buf_append_format(out, "  %s", progress->note);
+    }
     if (total > 0 && rate > 0.0) {
         buf_append_str(out, STR("  "));
         append_duration(out, (uint64_t)((double)(total - done) / rate + 0.5));

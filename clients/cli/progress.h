@@ -17,6 +17,7 @@
 struct progress {
     const char *what; /* "creating"; outlives it */
     uint64_t total;   /* 0: nobody knows */
+    char note[64];    /* stands after the rate: ASCII, "" at first */
     uint64_t done;
     int64_t started_us; /* monotonic, as are the others */
     int64_t drawn_us;

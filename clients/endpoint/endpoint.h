@@ -35,7 +35,8 @@ struct ssl_ctx_st; /* OpenSSL's SSL_CTX */
 /*
  * Makes `tls` speak TLS 1.2 or newer and believe the system's certificate authorities (OpenSSL's
  * default places, which SSL_CERT_FILE moves) as well as those of $IOTHUB_CA_FILE. A file that is
- * named but cannot be read is STATUS_IO with a problem; it is never passed over.
+ * named but cannot be read is STATUS_IO with a problem; it is never passed over. Any thread may
+ * call it; all that believe the same authorities share them.
  */
 MUST_CHECK enum status endpoint_trust(struct ssl_ctx_st *tls, struct problem *problem);
 

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "clients/endpoint/endpoint.h"
 
+#include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -18,29 +21,98 @@ static const char *words_for(unsigned long openssl_error)
     return words == NULL ? "no reason given" : words;
 }
 
-enum status endpoint_trust(struct ssl_ctx_st *tls, struct problem *problem)
+/* ---- the authorities ---- */
+
+enum { KEY_SIZE = 3072 };
+
+/*
+ * Reading the system's roots takes some 20 ms and a megabyte, too much for each of a fleet of
+ * devices in one program: all that believe the same share one store, which OpenSSL lets any number
+ * of threads use. The newest store is kept for the next who asks.
+ */
+static pthread_mutex_t store_lock = PTHREAD_MUTEX_INITIALIZER;
+static X509_STORE *newest_store; /* owned; its users have references of their own */
+static char newest_key[KEY_SIZE];
+
+static const char *variable(const char *name)
 {
-    /* A machine without any system roots is no failure: a slim container may know only ours. */
-    (void)SSL_CTX_set_default_verify_paths(tls);
-    if (SSL_CTX_set_min_proto_version(tls, TLS1_2_VERSION) != 1) {
+    const char *value = getenv(name);
+    return value == NULL ? "" : value;
+}
+
+/* What decides whom we believe: the places, and of our own file also whether it was changed. False
+ * when that is too long to be compared. */
+static bool make_key(const char *file, char key[KEY_SIZE])
+{
+    struct stat about = {0};
+    (void)stat(file, &about); /* whether it can be read is found out by reading */
+    const int size =
+        snprintf(key, KEY_SIZE, "%s\n%s\n%s\n%ju %ju %jd.%09ld", file, variable("SSL_CERT_FILE"),
+                 variable("SSL_CERT_DIR"), (uintmax_t)about.st_ino, (uintmax_t)about.st_size,
+                 (intmax_t)about.st_mtim.tv_sec, (long)about.st_mtim.tv_nsec);
+    return size > 0 && size < KEY_SIZE;
+}
+
+static enum status read_store(const char *file, X509_STORE **ret_store, struct problem *problem)
+{
+    X509_STORE *store = X509_STORE_new();
+    if (store == NULL) {
         return STATUS_NO_MEMORY;
     }
-    const char *file = getenv(ENDPOINT_CA_VARIABLE);
-    if (file == NULL || file[0] == '\0') {
-        return STATUS_OK;
-    }
+    /* A machine without any system roots is no failure: a slim container may know only ours. */
+    (void)X509_STORE_set_default_paths(store);
     ERR_clear_error();
-    if (SSL_CTX_load_verify_file(tls, file) != 1) {
+    if (file[0] != '\0' && X509_STORE_load_file(store, file) != 1) {
         const unsigned long error = ERR_peek_error(); /* the first is the cause of the others */
         problem_set(problem, PROBLEM_NO_OFFSET,
                     ENDPOINT_CA_VARIABLE " names \"%s\", which cannot be read as PEM "
                                          "certificates: %s",
                     file, words_for(error));
         ERR_clear_error();
+        X509_STORE_free(store);
         return STATUS_IO;
     }
+    *ret_store = store;
     return STATUS_OK;
 }
+
+/* With the lock held. */
+static enum status use_store(SSL_CTX *tls, struct problem *problem)
+{
+    char key[KEY_SIZE];
+    const char *file = variable(ENDPOINT_CA_VARIABLE);
+    const bool keyed = make_key(file, key);
+    if (keyed && newest_store != NULL && strcmp(key, newest_key) == 0) {
+        SSL_CTX_set1_cert_store(tls, newest_store);
+        return STATUS_OK;
+    }
+    X509_STORE *store = NULL;
+    const enum status status = read_store(file, &store, problem);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    SSL_CTX_set1_cert_store(tls, store);
+    if (keyed) {
+        X509_STORE_free(newest_store);
+        newest_store = TAKE(store);
+        memcpy(newest_key, key, sizeof(key));
+    }
+    X509_STORE_free(store);
+    return STATUS_OK;
+}
+
+enum status endpoint_trust(struct ssl_ctx_st *tls, struct problem *problem)
+{
+    if (SSL_CTX_set_min_proto_version(tls, TLS1_2_VERSION) != 1) {
+        return STATUS_NO_MEMORY;
+    }
+    (void)pthread_mutex_lock(&store_lock);
+    const enum status status = use_store(tls, problem);
+    (void)pthread_mutex_unlock(&store_lock);
+    return status;
+}
+
+/* ---- the one at the other end ---- */
 
 enum status endpoint_expect_host(struct ssl_ctx_st *tls, const struct endpoint *endpoint)
 {

@@ -163,6 +163,35 @@ static void the_systems_own_roots_stay_believed_beside_the_file(void **state)
     assert_int_equal(unlink(other), 0);
 }
 
+static X509_STORE *trusted_by(SSL_CTX *tls)
+{
+    assert_int_equal(endpoint_trust(tls, NULL), STATUS_OK);
+    return SSL_CTX_get_cert_store(tls);
+}
+
+static void authorities_are_shared_until_the_file_changes(void **state)
+{
+    (void)state;
+    SSL_CTX *one = SSL_CTX_new(TLS_client_method());
+    SSL_CTX *other = SSL_CTX_new(TLS_client_method());
+    assert_int_equal(setenv(ENDPOINT_CA_VARIABLE, ca_path, 1), 0);
+    const X509_STORE *before = trusted_by(one);
+    assert_ptr_equal(trusted_by(other), before);
+
+    FILE *out = fopen(ca_path, "a");
+    assert_non_null(out);
+    assert_true(fputs("and a remark\n", out) >= 0);
+    assert_int_equal(fclose(out), 0);
+    assert_ptr_not_equal(trusted_by(other), before);
+    assert_ptr_equal(SSL_CTX_get_cert_store(one), before); /* it keeps what it has */
+
+    assert_int_equal(unsetenv(ENDPOINT_CA_VARIABLE), 0);
+    const X509_STORE *without = trusted_by(one);
+    assert_ptr_not_equal(without, SSL_CTX_get_cert_store(other));
+    SSL_CTX_free(one);
+    SSL_CTX_free(other);
+}
+
 static void nothing_older_than_tls_1_2_is_spoken(void **state)
 {
     (void)state;
@@ -214,6 +243,7 @@ int main(void)
         cmocka_unit_test(the_named_file_is_believed_for_the_names_in_the_certificate),
         cmocka_unit_test(without_the_file_nobody_vouches_for_it),
         cmocka_unit_test(the_systems_own_roots_stay_believed_beside_the_file),
+        cmocka_unit_test(authorities_are_shared_until_the_file_changes),
         cmocka_unit_test(nothing_older_than_tls_1_2_is_spoken),
         cmocka_unit_test(a_file_that_cannot_be_used_is_told_and_never_passed_over),
         cmocka_unit_test(a_refusal_tells_what_to_do),

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+#include "clients/cli/telemetry.h"
+
+#include <string.h>
+
+#include "base/decimal.h"
+#include "clients/cli/json_argument.h"
+
+enum { ARENA_MAX = 1 << 20, LONGEST_S = 86400 };
+
+#define SECOND_US 1e6
+
+/* ---- the body ---- */
+
+static enum cli_exit read_data(const char *data, struct buf *out)
+{
+    if (strcmp(data, "-") == 0) {
+        return json_argument_text(data, "--data", out);
+    }
+    if (data[0] == '@') {
+        return json_argument_text(data + 1, "--data", out);
+    }
+    buf_append_str(out, str_from(data));
+    return buf_status(out) == STATUS_OK
+               ? CLI_DONE
+               : cli_fail(CLI_MISUSED, "--data: it is too long for a message");
+}
+
+static enum cli_exit parse(struct str text, const char *option, struct template *ret_template)
+{
+    struct problem problem = {.text = "out of memory"};
+    if (template_parse(text, ret_template, &problem) != STATUS_OK) {
+        return cli_fail(CLI_MISUSED, "--%s: %s", option, problem.text);
+    }
+    return CLI_DONE;
+}
+
+/* ---- the properties ---- */
+
+static enum cli_exit add_property(struct telemetry *telemetry, struct str pair)
+{
+    struct str name = STR_EMPTY;
+    struct str value = STR_EMPTY;
+    if (!str_cut(pair, '=', &name, &value) || str_trim(name).size == 0) {
+        return cli_fail(CLI_MISUSED,
+                        "--properties: '%.*s' is not NAME=VALUE; several stand with a semicolon "
+                        "between them, all in quotation marks: 'level=high;floor=2'",
+                        STR_ARG(pair));
+    }
+    if (telemetry->plan.property_count == SIMULATOR_PROPERTIES_MAX) {
+        return cli_fail(CLI_MISUSED, "--properties: there are more than %d",
+                        (int)SIMULATOR_PROPERTIES_MAX);
+    }
+    struct simulated_property *property = &telemetry->properties[telemetry->plan.property_count++];
+    property->name = arena_copy(&telemetry->arena, str_trim(name));
+    if (property->name == NULL) {
+        return cli_fail(CLI_FAILED, "out of memory");
+    }
+    return parse(value, "properties", &property->value);
+}
+
+static enum cli_exit read_properties(const struct cli_call *call, struct telemetry *telemetry)
+{
+    struct str rest = str_from(cli_value(call, "properties"));
+    enum cli_exit exit_code = CLI_DONE;
+    while (rest.size > 0 && exit_code == CLI_DONE) {
+        struct str pair = STR_EMPTY;
+        (void)str_cut(rest, ';', &pair, &rest);
+        if (str_trim(pair).size > 0) {
+            exit_code = add_property(telemetry, pair);
+        }
+    }
+    return exit_code;
+}
+
+/* ---- the whole ---- */
+
+enum cli_exit telemetry_read(const struct cli_call *call, const char *data,
+                             struct telemetry *ret_telemetry)
+{
+    *ret_telemetry = (struct telemetry){.arena = ARENA_INIT(ARENA_MAX)};
+    CLEANUP(buf_finish) struct buf text = BUF_INIT((size_t)TEMPLATE_SIZE_MAX + 1);
+    const char *given = cli_value(call, "data");
+    enum cli_exit exit_code = read_data(given == NULL ? data : given, &text);
+    if (exit_code == CLI_DONE) {
+        exit_code = parse(buf_str(&text), "data", &ret_telemetry->body);
+    }
+    if (exit_code == CLI_DONE) {
+        exit_code = read_properties(call, ret_telemetry);
+    }
+    struct simulation *plan = &ret_telemetry->plan;
+    plan->body = &ret_telemetry->body;
+    plan->properties = ret_telemetry->properties;
+    plan->content_type = cli_value(call, "content-type");
+    plan->seeded = cli_given(call, "seed");
+    plan->seed = (uint64_t)cli_number(call, "seed", 0);
+    return exit_code;
+}
+
+void telemetry_finish(struct telemetry *telemetry)
+{
+    template_finish(&telemetry->body);
+    for (size_t i = 0; i < telemetry->plan.property_count; i++) {
+        template_finish(&telemetry->properties[i].value);
+    }
+    arena_finish(&telemetry->arena);
+}
+
+static bool is_decimal(struct str text)
+{
+    struct str before = STR_EMPTY;
+    struct str after = STR_EMPTY;
+    uint64_t ignored = 0;
+    const bool has_point = str_cut(text, '.', &before, &after);
+    return text.size <= 20 && str_to_u64(before, &ignored) &&
+           (!has_point || str_to_u64(after, &ignored));
+}
+
+enum cli_exit telemetry_seconds(const struct cli_call *call, const char *option, bool or_none,
+                                int64_t *ret_us)
+{
+    const struct str text = str_from(cli_value(call, option));
+    const double number = is_decimal(text) ? decimal_decode(text) : -1.0;
+    if (number > LONGEST_S || number < (or_none ? 0.0 : 1 / SECOND_US)) {
+        return cli_fail(CLI_MISUSED,
+                        "--%s is a number of seconds, such as 2 or 0.25, at most %d, not '%.*s'",
+                        option, (int)LONGEST_S, STR_ARG(text));
+    }
+    *ret_us = (int64_t)(number * SECOND_US + 0.5);
+    return CLI_DONE;
+}
