@@ -131,7 +131,7 @@ static bool value_fits(const struct cli_call *call, const struct cli_option *opt
         return refuse(call->command, "--%s is a whole number from %ld to %ld, not '%s'",
                       option->name, option->min, option->max, value);
     }
-    if (option->required && value[0] == '\0') {
+    if (option->required && value[0] == '\0' && !call->command->runs_a_program) {
         return refuse(call->command, "%s%s is empty", option->plain ? "" : "--",
                       option->plain ? option->value : option->name);
     }

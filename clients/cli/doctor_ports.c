@@ -180,7 +180,7 @@ void doctor_check_ports(struct doctor *doctor)
 
 static bool may_bind_443(void)
 {
-    CLEANUP(buf_finish) struct buf text = BUF_INIT(256);
+    CLEANUP(buf_finish) struct buf text = BUF_INIT(FILES_SIZE_MAX);
     uint64_t from = 0;
     if (files_read(UNPRIVILEGED_FROM, &text, NULL) != STATUS_OK) {
         return false;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <iothub/service.h>
+#include <stdlib.h>
 
 #include "base/json.h"
 #include "base/sas.h"
@@ -188,6 +189,10 @@ static void look_up_device(struct doctor *doctor, const struct connection_string
     if (!visit->signed_request || visit->http_status < 200 || visit->http_status >= 300) {
         return; /* the registry cannot be asked */
     }
+    if (doctor->is_emulator && doctor_has_ready(doctor)) {
+        /* As iothub's other commands do; the variables were looked at before. */
+        (void)setenv(CLI_CA_VARIABLE, doctor->ready.ca_path, 1);
+    }
     struct iothub_error error = {0};
     struct iothub_service *service CLEANUP(service_destroyp) = NULL;
     cJSON *identity CLEANUP(json_destroyp) = NULL;
@@ -209,6 +214,9 @@ static void look_up_device(struct doctor *doctor, const struct connection_string
         doctor_say(doctor, DOCTOR_WRONG, ENVIRONMENT_DEVICE ": %s is not registered",
                    id.module_id == NULL ? id.device_id : id.module_id);
         doctor_mend(doctor, "eval \"$(iothub env --create%s)\"", device_options(doctor, parts));
+    } else {
+        doctor_say(doctor, DOCTOR_WARNING, ENVIRONMENT_DEVICE ": it cannot be looked up: %s",
+                   error.text);
     }
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "clients/cli/sas_key.h"
 
+#include "base/sas.h"
 #include "clients/cli/hub_kind.h"
 #include "clients/cli/service.h"
 #include "clients/endpoint/endpoint.h"
@@ -50,6 +51,9 @@ static enum cli_exit use_string(const char *text, struct sas_key *key)
     }
     if (parts.shared_access_key.size == 0) {
         return cli_fail(CLI_MISUSED, "the connection string has no SharedAccessKey to sign with");
+    }
+    if (!sas_key_valid(parts.shared_access_key)) {
+        return cli_fail(CLI_MISUSED, "the SharedAccessKey is not base64 of 16 to 64 bytes");
     }
     buf_append_str(&key->key, parts.shared_access_key);
     buf_append_str(&key->policy, parts.shared_access_key_name);

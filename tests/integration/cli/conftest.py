@@ -6,6 +6,7 @@ import json
 import pytest
 
 import programs
+from machine import Machine
 from terminal import Terminal
 
 
@@ -62,6 +63,30 @@ def iothub(emulator, tmp_path):
     yield command
     for program in command.started:
         program.__exit__()
+
+
+@pytest.fixture(scope="session")
+def made_certificates(tmp_path_factory):
+    """Certificates of an emulator, made once."""
+    first = Machine(tmp_path_factory.mktemp("machine") / "first")
+    first.start_emulator("--memory")
+    first.close()
+    return first.certificates
+
+
+@pytest.fixture
+def machine(tmp_path, made_certificates):
+    """A machine of the test's own, without an emulator."""
+    machine = Machine(tmp_path / "machine", made_certificates)
+    yield machine
+    machine.close()
+
+
+@pytest.fixture
+def running(machine):
+    """A machine of the test's own, with an emulator on its usual ports."""
+    machine.start_emulator("--memory")
+    return machine
 
 
 @pytest.fixture
