@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "clients/cli/assignment.h"
 
+#include <assert.h>
+
 static const struct {
     const char *name;
     enum assignment_form form;
@@ -24,6 +26,8 @@ bool assignment_form_named(struct str name, enum assignment_form *ret_form)
 
 static bool has(struct str value, const char *any_of)
 {
+    assert(value.data != NULL || value.size == 0);
+
     for (size_t i = 0; i < value.size; i++) {
         if (strchr(any_of, value.data[i]) != NULL) {
             return true;

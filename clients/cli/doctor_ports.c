@@ -194,9 +194,9 @@ static bool may_bind_443(void)
 /* The program that runs, so that it can be given the capability; "" when it is not told. */
 static void find_program(const struct doctor *doctor, char path[PATH_SIZE])
 {
-    char link[64];
-    (void)snprintf(link, sizeof(link), "/proc/%ld/exe", doctor->ready.pid);
-    const ssize_t size = readlink(link, path, PATH_SIZE - 1);
+    char name[64];
+    (void)snprintf(name, sizeof(name), "/proc/%ld/exe", doctor->ready.pid);
+    const ssize_t size = readlink(name, path, PATH_SIZE - 1);
     path[size < 0 ? 0 : size] = '\0';
 }
 

@@ -4,7 +4,7 @@
 #include "clients/cli/doctor.h"
 #include "clients/cli/subprocess.h"
 
-enum { OUTPUT_MAX = 16384, NODE_MIN = 18, DOTNET_MIN = 6, PYTHON_MIN = 3 };
+enum { RUNTIME_WAIT_MS = 3000, OUTPUT_MAX = 16384, NODE_MIN = 18, DOTNET_MIN = 6, PYTHON_MIN = 3 };
 
 /* ---- runtimes ---- */
 
@@ -53,7 +53,7 @@ static void check_runtime(struct doctor *doctor, const char *const *argv, unsign
     unsigned major = 0;
     unsigned minor = 0;
     const enum subprocess_result result =
-        subprocess_run(argv, DOCTOR_WAIT_MS * 3, &output, &exit_code);
+        subprocess_run(argv, RUNTIME_WAIT_MS, &output, &exit_code);
     const struct str line = first_line(buf_str(&output));
     if (result == SUBPROCESS_MISSING) {
         if (doctor->sdk_chosen) {
@@ -118,7 +118,7 @@ static void check_python_packages(struct doctor *doctor)
     static const char *const argv[] = {"python3", "-c", script, NULL};
     CLEANUP(buf_finish) struct buf output = BUF_INIT(OUTPUT_MAX);
     int exit_code = 0;
-    if (subprocess_run(argv, DOCTOR_WAIT_MS * 3, &output, &exit_code) != SUBPROCESS_DONE ||
+    if (subprocess_run(argv, RUNTIME_WAIT_MS, &output, &exit_code) != SUBPROCESS_DONE ||
         exit_code != 0) {
         return;
     }

@@ -2,25 +2,14 @@
 #include "clients/cli/names.h"
 
 #include <netdb.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "clients/cli/subprocess.h"
 
 enum { OUTPUT_MAX = 4096, LINE_SIZE = 256 };
-
-static void print_line(int fd, const char *text)
-{
-    char line[LINE_SIZE];
-    const size_t size = strlen(text);
-    if (size < sizeof(line)) {
-        memcpy(line, text, size);
-        line[size] = '\n';
-        (void)!write(fd, line, size + 1); /* nobody to tell */
-    }
-}
 
 /* Runs in a process of its own: a resolver waits for its servers as long as it likes. */
 static int resolve(int output_fd, void *ctx)
@@ -30,14 +19,14 @@ static int resolve(int output_fd, void *ctx)
     struct addrinfo *found = NULL;
     const int error = getaddrinfo(host, NULL, &wanted, &found);
     if (error != 0) {
-        print_line(output_fd, gai_strerror(error));
+        (void)dprintf(output_fd, "%s\n", gai_strerror(error));
         return EXIT_FAILURE;
     }
     for (const struct addrinfo *each = found; each != NULL; each = each->ai_next) {
         char text[LINE_SIZE];
         if (getnameinfo(each->ai_addr, each->ai_addrlen, text, sizeof(text), NULL, 0,
                         NI_NUMERICHOST) == 0) {
-            print_line(output_fd, text);
+            (void)dprintf(output_fd, "%s\n", text);
         }
     }
     freeaddrinfo(found);

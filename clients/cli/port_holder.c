@@ -106,7 +106,11 @@ static void read_command(struct port_holder *holder)
     size_t size = 0;
     for (; size < text.size && size < sizeof(holder->command) - 1; size++) {
         const char c = text.data[size];
-        holder->command[size] = c >= ' ' && c != 0x7f ? c : ' ';
+        const bool printable = c >= ' ' && c != '\x7f';
+        holder->command[size] = ' ';
+        if (printable) {
+            holder->command[size] = c;
+        }
     }
     while (size > 0 && holder->command[size - 1] == ' ') {
         size--;
