@@ -18,6 +18,14 @@ static void close_fd(const int *fd)
     }
 }
 
+/* Moves a descriptor out of its variable, as TAKE() does with a pointer. */
+static int take_fd(int *fd)
+{
+    const int taken = *fd;
+    *fd = -1;
+    return taken;
+}
+
 static enum status failed(const char *what, const char *path, struct problem *problem)
 {
     problem_set(problem, PROBLEM_NO_OFFSET, "could not %s %s: %s", what, path, strerror(errno));
@@ -91,8 +99,7 @@ static enum status write_whole(const char *path, struct str bytes, unsigned mode
         return status;
     }
     if (ret_locked != NULL) {
-        *ret_locked = fd;
-        fd = -1;
+        *ret_locked = take_fd(&fd);
     }
     return STATUS_OK;
 }
