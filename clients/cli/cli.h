@@ -55,7 +55,8 @@ struct cli_call;
 struct cli_command {
     const char *group;       /* "device"; NULL: none */
     const char *name;        /* "create" */
-    const char *az;          /* "az iot hub" + this does the same: "device-identity create" */
+    const char *az;          /* "az iot hub" + this does the same: "device-identity create"; after
+                                "device ", "az iot" + this */
     const char *summary;     /* for lists: "register devices" */
     const char *description; /* more of it, paragraphs apart by an empty line; or NULL */
     const struct cli_option *options;

@@ -32,6 +32,9 @@
     X(method_invoke)                                                                               \
     X(send)                                                                                        \
     X(simulate)                                                                                    \
+    X(c2d_send)                                                                                    \
+    X(c2d_receive_feedback)                                                                        \
+    X(monitor)                                                                                     \
     X(env)                                                                                         \
     X(run)                                                                                         \
     X(doctor)                                                                                      \

@@ -153,6 +153,12 @@ void help_append_group(struct buf *out, const char *group, size_t width)
     buf_append_format(out, "\niothub %s COMMAND --help tells more about one of them.\n", group);
 }
 
+void help_append_az(struct buf *out, const char *name)
+{
+    const bool has_group = str_starts(str_from(name), STR("device "));
+    buf_append_format(out, "az iot %s%s", has_group ? "" : "hub ", name);
+}
+
 void help_append_command(struct buf *out, const struct cli_command *command, size_t width)
 {
     buf_append_str(out, STR("usage: "));
@@ -181,6 +187,8 @@ void help_append_command(struct buf *out, const struct cli_command *command, siz
                           command->examples[i].command);
     }
     if (command->az != NULL) {
-        buf_append_format(out, "\nIn Azure's command line: az iot hub %s\n", command->az);
+        buf_append_str(out, STR("\nIn Azure's command line: "));
+        help_append_az(out, command->az);
+        buf_append_byte(out, '\n');
     }
 }

@@ -22,6 +22,9 @@ void help_append_listing(struct buf *out);
 /* "iothub device create DEVICE... [OPTION...]" */
 void help_append_usage(struct buf *out, const struct cli_command *command);
 
+/* "az iot hub query", "az iot device c2d-message send" */
+void help_append_az(struct buf *out, const char *name);
+
 /* "-o, --output FORMAT"; az's other name stands between: "--key-type, --kt KIND". */
 void help_append_option(struct buf *out, const struct cli_option *option);
 

@@ -73,8 +73,10 @@ static void append_command(struct buf *out, const struct cli_command *command)
         append_paragraphs(out, str_from(command->description));
     }
     if (command->az != NULL) {
-        buf_append_str(out, STR(".PP\nIn Azure's command line: az iot hub "));
-        append_escaped(out, str_from(command->az));
+        CLEANUP(buf_finish) struct buf az = BUF_INIT(256);
+        help_append_az(&az, command->az);
+        buf_append_str(out, STR(".PP\nIn Azure's command line: "));
+        append_escaped(out, buf_str(&az));
         buf_append_str(out, STR(".\n"));
     }
     for (size_t i = 0; i < command->option_count; i++) {
