@@ -2,7 +2,8 @@
 /*
  * Which partitions there are, where they end, and the links to them. "What is new" is pinned down
  * before the first link, as the position behind the last event of now: should the connection break
- * before an event was seen, what came meanwhile is still new.
+ * before an event was seen, what came meanwhile is still new. Later connections look whether the
+ * event hub is still the same.
  */
 #include "base/alloc.h"
 #include "clients/messaging/failure_internal.h"
@@ -67,6 +68,7 @@ static enum iothub_result name_partitions(struct iothub_reader *reader, const cJ
             return failure(error, IOTHUB_REFUSED, "the event hub told a partition without a name");
         }
         partitions[i].position = reader->start;
+        partitions[i].last = -1;
         partitions[i].incoming = BUF_INIT(MESSAGE_SIZE_MAX);
     }
     reader->partitions = partitions;
@@ -102,6 +104,23 @@ static enum iothub_result name_the_only(struct iothub_reader *reader, struct iot
 
 /* ---- Where they end ---- */
 
+/*
+ * A partition that ends before what was seen of it is another one: an event hub that was made anew.
+ * All in it is new. (An emulator that keeps nothing does that whenever it starts.)
+ */
+static void pin_one_down(struct partition *partition, struct str offset, int64_t last)
+{
+    if (partition->position.start == IOTHUB_START_LATEST) {
+        /* One that never had an event says "-1", or nothing. */
+        partition->position = position_after(offset.size == 0 ? "-1" : offset.data, last);
+        partition->has_last = true;
+        partition->last = last;
+    } else if (partition->has_last && last < partition->last) {
+        partition->position = (struct position){.start = IOTHUB_START_EARLIEST};
+        partition->has_last = false;
+    }
+}
+
 /* Of whichever partition the answer is. */
 static enum iothub_result pin_down(struct iothub_reader *reader, const struct message *answer,
                                    struct iothub_error *error)
@@ -111,15 +130,15 @@ static enum iothub_result pin_down(struct iothub_reader *reader, const struct me
     if (result != IOTHUB_OK) {
         return result;
     }
+    double last = -1;
     struct str offset = STR_EMPTY;
     const struct str id = json_str(json_member(answer->value, "partition"));
     (void)json_member_str(answer->value, "last_enqueued_offset", &offset);
+    const bool told = json_member_number(answer->value, "last_enqueued_sequence_number", &last);
     for (size_t i = 0; i < reader->count; i++) {
         struct partition *partition = &reader->partitions[i];
         if (str_equal(str_from(partition->id), id)) {
-            /* An event hub that never had an event says "-1", or nothing: all will be new. */
-            partition->position = position_after(offset.size == 0 ? "-1" : offset.data, -1);
-            return IOTHUB_OK;
+            pin_one_down(partition, offset, told ? (int64_t)last : partition->last);
         }
     }
     return IOTHUB_OK;
@@ -149,11 +168,12 @@ static enum iothub_result find_ends(struct iothub_reader *reader, struct request
     return result;
 }
 
-/* A second attempt, after a loss in between, asks again for those only that are still not known. */
-static bool ends_are_unknown(const struct iothub_reader *reader)
+/* Where it began at a place of the user's, and nothing has come yet, there is nothing to learn. */
+static bool ends_matter(const struct iothub_reader *reader)
 {
     for (size_t i = 0; i < reader->count; i++) {
-        if (reader->partitions[i].position.start == IOTHUB_START_LATEST) {
+        const struct partition *partition = &reader->partitions[i];
+        if (partition->position.start == IOTHUB_START_LATEST || partition->has_last) {
             return true;
         }
     }
@@ -168,7 +188,7 @@ static enum iothub_result look_around(struct iothub_reader *reader, const struct
         result = name_the_only(reader, error);
     }
     const bool names_known = reader->partitions != NULL;
-    if (result != IOTHUB_OK || (names_known && !ends_are_unknown(reader))) {
+    if (result != IOTHUB_OK || (names_known && !ends_matter(reader))) {
         return result;
     }
     struct requests management = {.peer = NULL};
@@ -176,7 +196,7 @@ static enum iothub_result look_around(struct iothub_reader *reader, const struct
     if (result == IOTHUB_OK && !names_known) {
         result = find_partitions(reader, &management, patience, error);
     }
-    if (result == IOTHUB_OK && ends_are_unknown(reader)) {
+    if (result == IOTHUB_OK && ends_matter(reader)) {
         result = find_ends(reader, &management, patience, error);
     }
     requests_close(&management);

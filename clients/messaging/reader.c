@@ -10,6 +10,10 @@
  */
 #define GOOD_AFTER_US (30 * CLOCK_SECOND)
 
+/* A program that is slower than its events finds some waiting each time; the connection wants to be
+ * looked after all the same. */
+#define TURN_EVERY_US CLOCK_SECOND
+
 /* ---- Connecting ---- */
 
 static void disconnect(struct iothub_reader *reader)
@@ -216,13 +220,28 @@ static enum turn wait_for_more(struct iothub_reader *reader, int64_t until_us,
     return clock_monotonic_us() >= until_us ? TURN_TIMED_OUT : TURN_AGAIN;
 }
 
+/* Heartbeats, settlements, credit, a new token. */
+static enum iothub_result look_after(struct iothub_reader *reader, struct iothub_error *error)
+{
+    const int64_t now_us = clock_monotonic_us();
+    if (now_us - reader->turned_at_us < TURN_EVERY_US) {
+        return IOTHUB_OK;
+    }
+    reader->turned_at_us = now_us;
+    peer_turn(reader->login.peer); /* should it end here, what came before is taken first */
+    return login_keep(&reader->login, error);
+}
+
 static enum turn read_on(struct iothub_reader *reader, int64_t until_us, struct iothub_error *error)
 {
     struct problem problem = {.offset = PROBLEM_NO_OFFSET};
     bool came = false;
+    struct iothub_error reason = {.result = IOTHUB_OK};
+    if (look_after(reader, &reason) != IOTHUB_OK) {
+        return lost_or_over(reader, &reason, error);
+    }
     const enum status status = take_event(reader, &came, &problem);
     if (status != STATUS_OK) {
-        struct iothub_error reason;
         (void)failure_status(&reason, status, &problem);
         (void)give_up(reader, &reason, error);
         return TURN_OVER;

@@ -14,7 +14,8 @@ struct partition {
     char id[READER_NAME_SIZE];
     struct position position; /* where reading starts, or goes on */
     bool has_last;
-    int64_t last;        /* sequence number of the event returned last */
+    int64_t
+        last; /* sequence number of the event returned last, or that was there before the first */
     pn_link_t *link;     /* NULL: not connected */
     struct buf incoming; /* a message that has partly come */
 };
@@ -36,6 +37,7 @@ struct iothub_reader {
     bool connected;
     bool announced_lost;
     int64_t connected_at_us;
+    int64_t turned_at_us; /* when bytes were moved last */
     unsigned attempts;
     int64_t retry_at_us;
     struct random random;
@@ -46,8 +48,8 @@ struct iothub_reader {
     struct iothub_error over;
 };
 
-/* Reads the names of the partitions, if they are not known yet, and where those end that are to be
- * read from their end; then attaches to all of them. */
+/* Reads the names of the partitions, if they are not known yet, and where they end, if that
+ * matters; then attaches to all of them. */
 MUST_CHECK enum iothub_result partitions_attach(struct iothub_reader *reader,
                                                 const struct patience *patience,
                                                 struct iothub_error *error);

@@ -385,6 +385,28 @@ def test_an_emulator_that_comes_back_is_found_again(emulator_factory, tmp_path):
             assert bodies(program, 1) == ["two"]
 
 
+def test_an_emulator_that_forgets_is_read_from_its_beginning(emulator_factory):
+    emulator = emulator_factory("--memory", "--random-seed", "5", "--partitions", "1")
+
+    def send(*bodies):
+        with rest.service(emulator) as owner, rest.device(emulator, owner.create_device("d1")) as device:
+            for body in bodies:
+                assert device.post(EVENTS.format("d1"), body=body.encode()).status == 204
+
+    with Wire(emulator.ports["amqp"]) as wire:
+        with reading(emulator, event_hub_string(emulator, wire.port), partitions=1) as program:
+            send("one", "two", "three")
+            assert bodies(program, 3) == ["one", "two", "three"]
+            wire.cut()
+            program.wait_for("lost: ")
+            emulator.stop()
+            emulator.start()
+            wire.target = emulator.ports["amqp"]
+            send("anew")
+            wire.mend()
+            assert bodies(program, 1) == ["anew"]
+
+
 def test_tokens_are_renewed_in_time(emulator_factory):
     emulator = emulator_factory("--memory", "--set", "token-close-grace-s=0")
     with rest.service(emulator) as owner:
