@@ -80,6 +80,15 @@ void output_append_cell(struct buf *out, const cJSON *value)
     }
 }
 
+void output_append_shown(struct buf *out, const cJSON *value)
+{
+    if (str_starts(json_str(value), STR("0001-01-01T00:00:00"))) {
+        buf_append_str(out, STR("never"));
+    } else {
+        output_append_cell(out, value);
+    }
+}
+
 const cJSON *output_at(const cJSON *row, const char *path)
 {
     if (path[0] == '\0') {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "clients/cli/output_internal.h"
+#include "clients/cli/progress.h"
 #include "clients/cli/terminal.h"
 
 enum { OUT_MAX = 64 << 20, WRITE_SIZE = 32 << 10 };
@@ -28,6 +29,9 @@ static enum cli_exit write_out(struct buf *out, bool at_once)
 {
     if (buf_status(out) != STATUS_OK) {
         return cli_fail(CLI_FAILED, "the answer cannot be shown: %s", status_text(buf_status(out)));
+    }
+    if (out->size > 0 && isatty(STDOUT_FILENO)) {
+        progress_hide(); /* it is on the same terminal, as a rule */
     }
     errno = 0;
     if (fwrite(out->data == NULL ? "" : out->data, 1, out->size, stdout) != out->size ||
@@ -60,7 +64,11 @@ static void append_members(struct buf *out, const cJSON *document,
     for (size_t i = 0; i < columns->count; i++) {
         const struct str title = str_from(columns->items[i].title);
         CLEANUP(buf_finish) struct buf cell = BUF_INIT(OUT_MAX);
-        output_append_cell(&cell, output_at(document, columns->items[i].path));
+        const cJSON *value = output_at(document, columns->items[i].path);
+        if (value == NULL) {
+            continue; /* a device has no module, a twin without tags none */
+        }
+        output_append_shown(&cell, value);
         buf_append_str(out, title);
         if (cell.size > 0) {
             buf_append_format(out, "%*s", (int)(title_width + 2 - text_width(title)), "");

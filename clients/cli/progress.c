@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "clients/cli/signals.h"
 #include "clients/cli/terminal.h"
 
 #define SHOWN_AFTER_US (1 * CLOCK_SECOND)
@@ -132,13 +133,25 @@ void progress_step(struct progress *progress, uint64_t done)
     }
 }
 
+/* The terminal has written ^C where the cursor stood; what comes next begins a line. */
+static bool has_echo(void)
+{
+    static bool cleared;
+    const bool first = !cleared && signals_interrupted();
+    cleared = cleared || first;
+    return first && terminal_is_able();
+}
+
 void progress_hide(void)
 {
-    if (current != NULL && current->shown) {
-        (void)fputs("\r\x1b[K", stderr);
-        (void)fflush(stderr);
+    const bool shown = current != NULL && current->shown;
+    if (shown) {
         current->shown = false;
         on_screen = 0;
+    }
+    if (has_echo() || shown) {
+        (void)fputs("\r\x1b[K", stderr);
+        (void)fflush(stderr);
     }
 }
 

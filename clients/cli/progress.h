@@ -30,7 +30,7 @@ void progress_step(struct progress *progress, uint64_t done); /* so many in all,
 void progress_stop(struct progress *progress);                /* clears it away */
 
 /* Clears the bar that is shown, if any, so that something else can be written; it comes back with
- * the next step. */
+ * the next step. Also clears the ^C that a terminal shows for a Ctrl-C that was caught. */
 void progress_hide(void);
 
 /* True while there are characters of a bar on the terminal: for a signal handler. */

@@ -87,10 +87,12 @@ static void say_connected(struct show *show, const struct simulator_totals *tota
         return;
     }
     show->all_connected = true;
+    const char *end =
+        show->plan->stays || show->plan->count == UINT64_MAX ? "; Ctrl-C ends it" : "";
     if (totals->devices == 1) {
-        cli_say("connected; Ctrl-C ends it");
+        cli_say("connected%s", end);
     } else {
-        cli_say("%" PRIu64 " devices are connected; Ctrl-C ends them", totals->connected);
+        cli_say("%" PRIu64 " devices are connected%s", totals->connected, end);
     }
 }
 
@@ -125,30 +127,37 @@ static double rate_of(const struct simulator_totals *totals)
 static void append_counted(struct buf *out, uint64_t count, const char *one, const char *many)
 {
     if (count > 0) {
-        buf_append_format(out, ", %" PRIu64 " %s", count, count == 1 ? one : many);
+        buf_append_format(out, "%s%" PRIu64 " %s", out->size > 0 ? ", " : "", count,
+                          count == 1 ? one : many);
+    }
+}
+
+static void append_sent(struct buf *out, const struct simulator_totals *totals)
+{
+    append_counted(out, totals->sent, "message sent", "messages sent");
+    if (totals->acknowledged == totals->sent) {
+        buf_append_str(out, STR(" and acknowledged"));
+    } else {
+        buf_append_format(out, ", of which %" PRIu64 " acknowledged", totals->acknowledged);
+    }
+    if (rate_of(totals) > 0.0) {
+        buf_append_format(out, " in %.1f s, %.1f/s", (double)totals->elapsed_us / SECOND_US,
+                          rate_of(totals));
     }
 }
 
 static void say_summary(const struct simulator_totals *totals)
 {
     CLEANUP(buf_finish) struct buf text = BUF_INIT(SUMMARY_MAX);
-    buf_append_format(&text, "%" PRIu64 " message%s sent", totals->sent,
-                      totals->sent == 1 ? "" : "s");
-    if (totals->acknowledged == totals->sent && totals->sent > 0) {
-        buf_append_str(&text, STR(" and acknowledged"));
-    } else if (totals->sent > 0) {
-        buf_append_format(&text, ", of which %" PRIu64 " acknowledged", totals->acknowledged);
-    }
-    if (rate_of(totals) > 0.0) {
-        buf_append_format(&text, " in %.1f s, %.1f/s", (double)totals->elapsed_us / SECOND_US,
-                          rate_of(totals));
+    if (totals->sent > 0) {
+        append_sent(&text, totals);
     }
     append_counted(&text, totals->methods, "method answered", "methods answered");
     append_counted(&text, totals->messages, "message received", "messages received");
     append_counted(&text, totals->desired, "change of desired properties",
                    "changes of desired properties");
     append_counted(&text, totals->reconnects, "reconnect", "reconnects");
-    cli_say("%s", text.data == NULL ? "" : text.data);
+    cli_say("%s", text.size == 0 ? "nothing was sent or received" : text.data);
 }
 
 static cJSON *summary_row(const struct simulator_totals *totals)

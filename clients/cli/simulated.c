@@ -424,12 +424,12 @@ static enum iothub_result begin(struct simulated *self, struct iothub_error *err
         }
         wait_a_little(self, CONNECT_RETRY_US << attempt);
     }
+    if (result == IOTHUB_OK && simulator->plan->reported != NULL) {
+        result = iothub_device_report(self->device, simulator->plan->reported, NULL, error);
+    }
     if (result == IOTHUB_OK) {
         atomic_fetch_add(&simulator->counts.connected, 1);
         simulator_push(simulator, row_event(self, "connected"));
-    }
-    if (result == IOTHUB_OK && simulator->plan->reported != NULL) {
-        result = iothub_device_report(self->device, simulator->plan->reported, NULL, error);
     }
     return result;
 }

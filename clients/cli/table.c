@@ -51,7 +51,7 @@ void output_table_choose(struct cli_rows *rows, const cJSON *row)
 static void grow_to_cell(size_t *width, const cJSON *row, const char *path)
 {
     CLEANUP(buf_finish) struct buf cell = BUF_INIT(CELL_MAX);
-    output_append_cell(&cell, output_at(row, path));
+    output_append_shown(&cell, output_at(row, path));
     const size_t needed = text_width(buf_str(&cell));
     *width = needed > *width ? needed : *width;
 }
@@ -116,7 +116,7 @@ static void append_line(struct cli_rows *rows, const cJSON *row)
     const size_t start = rows->out.size;
     for (size_t i = 0; i < rows->columns.count; i++) {
         CLEANUP(buf_finish) struct buf cell = BUF_INIT(CELL_MAX);
-        output_append_cell(&cell, output_at(row, rows->columns.items[i].path));
+        output_append_shown(&cell, output_at(row, rows->columns.items[i].path));
         append_cell(rows, i, buf_str(&cell));
     }
     while (rows->out.size > start && rows->out.data[rows->out.size - 1] == ' ') {

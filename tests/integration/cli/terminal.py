@@ -36,6 +36,7 @@ class Terminal:
         self.raw = b""
         self.process = None
         self.arguments = []
+        self.typed_at = 0  # the line below the command
         self.master = self.slave = None
         self.resize(columns, rows)
 
@@ -59,6 +60,7 @@ class Terminal:
     def start(self, command):
         """Types a command; it runs until finish()."""
         self.receive(f"$ {command}\r\n".encode())
+        self.typed_at = self.screen.row
         self.arguments = shlex.split(command)
         name, *arguments = self.arguments
         ours = programs.FOLDER / name
@@ -97,8 +99,12 @@ class Terminal:
     # ---- watching and typing ----
 
     def wait_for(self, text, timeout_s=WAIT_S_MAX):
-        """Until `text` is on the screen, or was in one of the frames."""
-        self.wait_until(lambda screen: text in screen.text, timeout_s, repr(text))
+        """Until `text` is on the screen, below the command that was typed last."""
+
+        def is_there(screen):
+            return text in "\n".join(["", *screen.lines[self.typed_at :]])
+
+        self.wait_until(is_there, timeout_s, repr(text))
 
     def wait_until(self, holds, timeout_s=WAIT_S_MAX, what="it"):
         deadline = time.monotonic() + timeout_s
