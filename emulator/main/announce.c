@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/json.h"
@@ -11,7 +12,8 @@ enum {
     HTTPS_PORT = 443,
     MQTT_PORT = 8883,
     AMQP_PORT = 5671,
-    PLAIN_PORT = 5672
+    PLAIN_PORT = 5672,
+    PATH_SIZE = 4096
 };
 
 static uint16_t https_port(const struct app *app)
@@ -150,9 +152,9 @@ static void print_strings(const struct app *app, struct str service)
     append_host(&device, hub_host(app->hub), app->ports[APP_MQTT], MQTT_PORT);
     (void)printf("device connection string\n"
                  "  HostName=%.*s;DeviceId=<id>;SharedAccessKey=<key>\n"
-                 "  for SDKs that want a dot in the name (Java, C):\n"
-                 "  HostName=hub.localhost;DeviceId=<id>;SharedAccessKey=<key>;"
-                 "GatewayHostName=localhost\n",
+                 "  for SDKs that want a dot in the name (Java, Microsoft's C):\n"
+                 "  HostName=hub.localhost;DeviceId=<id>;SharedAccessKey=<key>\n"
+                 "  and, where nothing resolves that name, ;GatewayHostName=localhost behind it\n",
                  STR_ARG(buf_str(&device)));
 }
 
@@ -177,13 +179,37 @@ static void print_ready_file(const struct app *app)
 }
 
 /* One word for a shell, whatever is in it. */
-static void append_assignment(struct buf *out, const char *name, struct str value)
+static void append_quoted(struct buf *out, struct str value)
 {
-    buf_append_format(out, " %s='", name);
+    buf_append_byte(out, '\'');
     for (size_t i = 0; i < value.size; i++) {
         buf_append_str(out, value.data[i] == '\'' ? STR("'\\''") : str_of(value.data + i, 1));
     }
     buf_append_byte(out, '\'');
+}
+
+static void append_assignment(struct buf *out, const char *name, struct str value)
+{
+    buf_append_format(out, " %s=", name);
+    append_quoted(out, value);
+}
+
+/* The command line, by its whole path: it lies beside this program, built or installed alike. */
+static void append_command_line(struct buf *out)
+{
+    char path[PATH_SIZE];
+    const ssize_t size = readlink("/proc/self/exe", path, sizeof(path) - sizeof("iothub"));
+    path[size > 0 ? size : 0] = '\0';
+    char *slash = strrchr(path, '/');
+    if (slash == NULL) {
+        return;
+    }
+    memcpy(slash + 1, "iothub", sizeof("iothub"));
+    if (access(path, X_OK) == 0) {
+        buf_append_str(out, STR("  eval \"$("));
+        append_quoted(out, str_from(path));
+        buf_append_str(out, STR(" env)\"\nor, by hand\n"));
+    }
 }
 
 static void print_next(const struct app *app, struct str service)
@@ -191,7 +217,9 @@ static void print_next(const struct app *app, struct str service)
     const struct str ca = str_from(app->ca_path);
     const struct str bundle = str_from(app->bundle_path);
     CLEANUP(buf_finish) struct buf text = BUF_INIT(TEXT_MAX);
-    buf_append_str(&text, STR("\nnext, in another terminal\n  export"));
+    buf_append_str(&text, STR("\nnext, in another terminal\n"));
+    append_command_line(&text);
+    buf_append_str(&text, STR("  export"));
     append_assignment(&text, "IOTHUB_CONNECTION_STRING", service);
     CLEANUP(buf_finish) struct buf event_hubs = BUF_INIT(TEXT_MAX);
     append_event_hubs_string(&event_hubs, app);
@@ -201,8 +229,7 @@ static void print_next(const struct app *app, struct str service)
     append_assignment(&text, "SSL_CERT_FILE", bundle);
     append_assignment(&text, "REQUESTS_CA_BUNDLE", bundle);
     append_assignment(&text, "NODE_EXTRA_CA_CERTS", ca);
-    buf_append_str(&text, STR("\n  build/release/bin/create_identities\n"));
-    (void)printf("%.*s", STR_ARG(buf_str(&text)));
+    (void)printf("%.*s\n", STR_ARG(buf_str(&text)));
 }
 
 void app_print_banner(const struct app *app)
