@@ -15,6 +15,8 @@ import time
 DONE_S_MAX = 60  # a block, the slowest being a Java program on a busy machine
 END_S_MAX = 15  # a program that was told to end
 COLUMNS, LINES = 120, 50
+# A progress bar's states, each over the last: none of them stays.
+PASSING = re.compile(r"\r[^\r\n]*\x1b\[K")
 MARK = re.compile(r"\x1e(\d+)\x1e")
 
 
@@ -34,7 +36,8 @@ class Terminal:
 
     def __init__(self, folder, environment):
         self.folder = folder
-        self.shown = ""
+        self.written = ""
+        self.shown = ""  # without what was written over
         self.read_to = 0  # what was compared already
         self.blocks = 0
         self.master, slave = pty.openpty()
@@ -59,7 +62,8 @@ class Terminal:
                 return False
             if not data:
                 return False
-            self.shown += data.decode(errors="replace")
+            self.written += data.decode(errors="replace")
+            self.shown = PASSING.sub("", self.written)
 
     def wait(self, condition, timeout_s):
         """Reads until the condition holds; returns what it returned, or None when time or the shell is over."""

@@ -146,3 +146,16 @@ def test_a_reader_of_the_page_sees_what_it_says(page, tmp_path, prefix):
         ended = reader.leave()
         emulator.stop()
     assert ended, "a program that the page leaves running does not end on Ctrl-C"
+
+
+def test_the_table_of_az_s_commands_is_that_of_the_program(prefix):
+    table = json.loads(subprocess.run([prefix / "bin/iothub", "--commands"], check=True, capture_output=True).stdout)
+    names = {" ".join(filter(None, (one.get("group"), one["name"]))): one.get("az") for one in table["commands"]}
+    rows = re.findall(r"^\| `(?:az iot )?([^`]*)`[^|]* \| `([^`]*)` \|", (ROOT / "docs/sdk/az-cli.md").read_text(), re.M)
+    told = {}
+    for az, iothub in rows:
+        (name,) = [name for name in sorted(names, key=len)[::-1] if f"{iothub} ".startswith(f"{name} ")][:1]
+        told[name] = az
+        assert f"{az} ".startswith(f"{names[name]} "), f"{name} is az's {names[name]}"
+    missing = {name for name, az in names.items() if az and not name.startswith("module ")} - set(told)
+    assert not missing, f"the page does not tell of {missing}"
