@@ -45,16 +45,19 @@ bool completion_wants_file(const struct cli_option *option)
 
 /* ---- the script ---- */
 
+static bool same_group(const struct cli_command *a, const struct cli_command *b)
+{
+    return a->group != NULL && b->group != NULL && strcmp(a->group, b->group) == 0;
+}
+
 static bool is_first_of_group(size_t i)
 {
-    const char *group = cli_commands[i]->group;
-    for (size_t before = 0; group != NULL && before < i; before++) {
-        if (cli_commands[before]->group != NULL &&
-            strcmp(cli_commands[before]->group, group) == 0) {
+    for (size_t before = 0; before < i; before++) {
+        if (same_group(cli_commands[before], cli_commands[i])) {
             return false;
         }
     }
-    return group != NULL;
+    return cli_commands[i]->group != NULL;
 }
 
 static void append_first_words(struct buf *out)
@@ -79,7 +82,7 @@ static void append_groups(struct buf *out)
         buf_append_format(out, "        %s) second='--help", cli_commands[i]->group);
         for (size_t j = i; j < cli_command_count; j++) {
             const struct cli_command *command = cli_commands[j];
-            if (command->group != NULL && strcmp(command->group, cli_commands[i]->group) == 0) {
+            if (same_group(command, cli_commands[i])) {
                 buf_append_format(out, " %s", command->name);
             }
         }

@@ -47,11 +47,11 @@ static enum cli_exit print_page(void (*append)(struct buf *out))
 
 static bool takes_value(const char *argument)
 {
-    const char letter = argument[1] != '-' && argument[2] == '\0' ? argument[1] : '\0';
+    const bool is_letter = argument[1] != '-' && argument[2] == '\0';
     for (size_t i = 0; i < cli_global_option_count; i++) {
         const struct cli_option *option = &cli_global_options[i];
         if (option->value != NULL &&
-            ((letter != '\0' && option->letter == letter) ||
+            ((is_letter && option->letter == argument[1]) ||
              (argument[1] == '-' && strcmp(argument + 2, option->name) == 0))) {
             return true;
         }

@@ -91,27 +91,27 @@ static enum cli_exit change(const struct cli_call *call, const cJSON *document,
     return print_twin(call, twin);
 }
 
-/* Puts the object that an option holds under `name` into `parent`. */
-static enum cli_exit add_object(const struct cli_call *call, const char *option, cJSON *parent,
+/* Puts the object that an option holds under `name` into `patch`. */
+static enum cli_exit add_object(const struct cli_call *call, const char *option, cJSON *patch,
                                 const char *name)
 {
     const char *argument = cli_value(call, option);
     char what[32] = "--";
-    cJSON *object = NULL;
+    cJSON *given = NULL;
     if (argument == NULL) {
         return CLI_DONE;
     }
     memcpy(what + 2, option, strlen(option) + 1);
-    const enum cli_exit exit_code = json_argument_read(argument, what, &object);
+    const enum cli_exit exit_code = json_argument_read(argument, what, &given);
     if (exit_code != CLI_DONE) {
         return exit_code;
     }
-    if (!cJSON_IsObject(object) && !cJSON_IsNull(object)) {
-        cJSON_Delete(object);
+    if (!cJSON_IsObject(given) && !cJSON_IsNull(given)) {
+        cJSON_Delete(given);
         return cli_fail(CLI_MISUSED, "%s is a JSON object", what);
     }
-    if (!cJSON_AddItemToObject(parent, name, object)) {
-        cJSON_Delete(object);
+    if (!cJSON_AddItemToObject(patch, name, given)) {
+        cJSON_Delete(given);
         return cli_fail(CLI_FAILED, "out of memory");
     }
     return CLI_DONE;
