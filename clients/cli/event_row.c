@@ -54,6 +54,7 @@ static cJSON *payload_of(struct str body, const char *content_type, bool *ret_is
 
 /* ---- the row ---- */
 
+/* Takes the value, whatever comes of it; either may be NULL. */
 static bool add(cJSON *object, const char *name, cJSON *value)
 {
     if (value == NULL || !cJSON_AddItemToObject(object, name, value)) {
@@ -94,14 +95,12 @@ static bool fill(cJSON *object, const struct iothub_event *event, unsigned parts
 {
     bool is_binary = false;
     const char *type = content_type != NULL ? content_type : event->content_type;
-    cJSON *payload = payload_of(str_of(event->body, event->body_size), type, &is_binary);
-    if (!add(object, "payload", payload)) {
-        return false;
-    }
     return add_text(object, "origin", event->device_id) &&
            add_text(object, "module", event->module_id) &&
            add_text(object, "interface", annotation(event, "dt-dataschema")) &&
            add_text(object, "component", annotation(event, "dt-subject")) &&
+           add(object, "payload",
+               payload_of(str_of(event->body, event->body_size), type, &is_binary)) &&
            (!is_binary || add_text(object, "payloadEncoding", "base64")) &&
            add_properties(object, event, parts) &&
            ((parts & EVENT_ANNOTATIONS) == 0 ||
@@ -114,7 +113,7 @@ cJSON *event_row(const struct iothub_event *event, unsigned parts, const char *c
     cJSON *row CLEANUP(json_destroyp) = cJSON_CreateObject();
     cJSON *shown = cJSON_CreateObject();
     clock_text_iso(event->enqueued_ms * 1000, time);
-    if (row == NULL || !add(row, "event", shown) || !fill(shown, event, parts, content_type) ||
+    if (!add(row, "event", shown) || !fill(shown, event, parts, content_type) ||
         !add_text(row, "enqueuedTime", time) || !add_text(row, "source", event->source) ||
         !add_text(row, "partition", event->partition) ||
         !add(row, "sequenceNumber", cJSON_CreateNumber((double)event->sequence_number))) {
@@ -183,7 +182,7 @@ cJSON *event_line(const cJSON *row)
     cJSON *line CLEANUP(json_destroyp) = cJSON_CreateObject();
     cJSON *asked = cJSON_CreateObject();
     (void)snprintf(time, sizeof(time), "%s", text_of(row, "enqueuedTime"));
-    if (line == NULL || !add(line, "properties", asked) || !add_text(line, "time", time) ||
+    if (!add(line, "properties", asked) || !add_text(line, "time", time) ||
         !add(line, "device", device_of(event)) || !add(line, "payload", described(row)) ||
         !add_members(asked, json_member(properties, "application")) ||
         !add_members(asked, json_member(properties, "system")) ||

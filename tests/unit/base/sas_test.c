@@ -245,6 +245,17 @@ static void a_signed_token_is_the_sdks_and_verifies(void **state)
     assert_true(sas_verify(&token, STR(KEY)));
 }
 
+static void a_key_may_sign_by_its_text(void **state)
+{
+    (void)state;
+    CLEANUP(buf_finish) struct buf out = BUF_INIT(1000);
+    assert_int_equal(sas_sign_text(&out, STR("sb://h/e"), STR(KEY), STR("p"), 5), STATUS_OK);
+    const struct sas_token token = parsed(out.data);
+    assert_str_equal(token.resource, "sb%3A%2F%2Fh%2Fe");
+    assert_true(sas_verify_text(&token, STR(KEY)));
+    assert_false(sas_verify(&token, STR(KEY)));
+}
+
 static void signing_without_a_key_or_room_is_refused(void **state)
 {
     (void)state;
@@ -309,6 +320,7 @@ int main(void)
         cmocka_unit_test(another_key_or_none_does_not_verify),
         cmocka_unit_test(event_hubs_clients_sign_with_the_text_of_the_key),
         cmocka_unit_test(a_signed_token_is_the_sdks_and_verifies),
+        cmocka_unit_test(a_key_may_sign_by_its_text),
         cmocka_unit_test(signing_without_a_key_or_room_is_refused),
         cmocka_unit_test(a_key_has_16_to_64_bytes),
         cmocka_unit_test(a_refused_allocation_only_refuses),

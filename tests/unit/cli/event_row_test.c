@@ -67,15 +67,15 @@ static void a_row_is_as_az_prints_it(void **state)
 #define TAIL                                                                                       \
     ",\"enqueuedTime\":\"2026-11-21T11:00:00.1230000Z\",\"source\":\"Telemetry\","                 \
     "\"partition\":\"2\",\"sequenceNumber\":7}"
-    assert_row(&event, 0,
-               "{\"event\":{\"payload\":{\"t\":1},\"origin\":\"d1\",\"module\":\"\","
-               "\"interface\":\"dtmi:x;1\",\"component\":\"\"}" TAIL);
-    assert_row(
-        &event, EVENT_SYSTEM | EVENT_APPLICATION | EVENT_ANNOTATIONS,
-        "{\"event\":{\"payload\":{\"t\":1},\"origin\":\"d1\",\"module\":\"\","
-        "\"interface\":\"dtmi:x;1\",\"component\":\"\",\"properties\":{\"system\":{\"message_"
-        "id\":\"m1\"},\"application\":{\"k\":\"v\"}},\"annotations\":{\"dt-dataschema\":"
-        "\"dtmi:x;1\"}}" TAIL);
+#define HEAD                                                                                       \
+    "{\"event\":{\"origin\":\"d1\",\"module\":\"\",\"interface\":\"dtmi:x;1\","                    \
+    "\"component\":\"\",\"payload\":{\"t\":1}"
+    assert_row(&event, 0, HEAD "}" TAIL);
+    assert_row(&event, EVENT_SYSTEM | EVENT_APPLICATION | EVENT_ANNOTATIONS,
+               HEAD
+               ",\"properties\":{\"system\":{\"message_id\":\"m1\"},\"application\":{\"k\":\"v\"}}"
+               ",\"annotations\":{\"dt-dataschema\":\"dtmi:x;1\"}}" TAIL);
+#undef HEAD
 #undef TAIL
 }
 
