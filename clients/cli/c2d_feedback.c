@@ -45,8 +45,9 @@ static void hold(struct c2d_feedback *feedback, struct iothub_feedback *batch)
     if (feedback->held_count == C2D_HELD_MAX) {
         release(feedback, feedback->held[0]);
         feedback->held_count--;
-        memmove(feedback->held, feedback->held + 1,
-                feedback->held_count * sizeof(feedback->held[0]));
+        for (size_t i = 0; i < feedback->held_count; i++) {
+            feedback->held[i] = feedback->held[i + 1];
+        }
     }
     feedback->held[feedback->held_count++] = batch;
 }

@@ -47,7 +47,7 @@ static struct str bytes_of(pn_bytes_t bytes)
 
 static cJSON *text_node(struct str text)
 {
-    struct buf ended CLEANUP(buf_finish) = BUF_INIT(2 * MESSAGE_SIZE_MAX);
+    struct buf ended CLEANUP(buf_finish) = BUF_INIT(2UL * MESSAGE_SIZE_MAX);
     if (str_is_utf8(text)) {
         buf_append_str(&ended, text);
     } else {
@@ -132,7 +132,8 @@ static cJSON *described_node(pn_data_t *data, unsigned depth)
 {
     cJSON *value = NULL;
     if (pn_data_enter(data)) {
-        if (pn_data_next(data) && pn_data_next(data)) { /* the descriptor, and what it describes */
+        const bool has_descriptor = pn_data_next(data);
+        if (has_descriptor && pn_data_next(data)) {
             value = value_of(data, depth + 1);
         }
         (void)pn_data_exit(data);

@@ -223,8 +223,8 @@ void partition_flow(const struct iothub_reader *reader, struct partition *partit
 static enum iothub_result attach(struct iothub_reader *reader, struct partition *partition,
                                  pn_session_t *session, struct iothub_error *error)
 {
-    struct buf address CLEANUP(buf_finish) = BUF_INIT(4 * READER_NAME_SIZE + PLACE_TEXT_SIZE);
-    struct buf selector CLEANUP(buf_finish) = BUF_INIT(4 * SELECTOR_OFFSET_SIZE);
+    struct buf address CLEANUP(buf_finish) = BUF_INIT(4UL * READER_NAME_SIZE + PLACE_TEXT_SIZE);
+    struct buf selector CLEANUP(buf_finish) = BUF_INIT(4UL * SELECTOR_OFFSET_SIZE);
     buf_append_format(&address, "%s/ConsumerGroups/%s/Partitions/%s", reader->login.place.entity,
                       reader->group, partition->id);
     selector_append(&partition->position, &selector);
