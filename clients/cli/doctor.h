@@ -86,6 +86,9 @@ enum doctor_state doctor_needed_by(const struct doctor *doctor, unsigned sdks);
 /* True when an emulator runs, by its ready file. */
 bool doctor_has_ready(const struct doctor *doctor);
 
+/* doctor_ports.c: the mend is to start the emulator again, with `options` (" --x y" or ""). */
+void doctor_mend_restart(struct doctor *doctor, const char *options);
+
 /* The text as a word for a mend's command line, quoted where it has to be. */
 const char *doctor_word(struct doctor *doctor, struct str text);
 

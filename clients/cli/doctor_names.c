@@ -50,6 +50,5 @@ void doctor_check_hub_name(struct doctor *doctor)
         doctor_say(doctor, DOCTOR_WRONG,
                    "%s does not resolve: %s; is HostName spelt right, and is there a network?",
                    doctor->endpoint.host, answer.why_not.text);
-        doctor_mend(doctor, "getent hosts %s", doctor->endpoint.host);
     }
 }

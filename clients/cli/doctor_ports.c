@@ -11,6 +11,7 @@ enum { HTTPS_PORT = 443, PATH_SIZE = 4096 };
 
 #define UNPRIVILEGED_FROM "/proc/sys/net/ipv4/ip_unprivileged_port_start"
 #define SOCKET_UNIT       "iothub-emulator.socket"
+#define SERVICE_UNIT      "iothub-emulator.service"
 
 /* What an emulator listens on, where its ready file says so, and who dials the usual port and no
  * other (SDK matrix, 1a). */
@@ -61,18 +62,29 @@ static void say_holder(struct doctor *doctor, enum doctor_state state, uint16_t 
 
 /* ---- the emulator ---- */
 
-static bool file_exists(const char *path)
+static bool unit_exists(const char *name)
 {
-    return access(path, F_OK) == 0;
+    char path[PATH_SIZE];
+    (void)snprintf(path, sizeof(path), "/usr/lib/systemd/system/%s", name);
+    const bool installed = access(path, F_OK) == 0;
+    (void)snprintf(path, sizeof(path), "/etc/systemd/system/%s", name);
+    return access("/run/systemd/system", F_OK) == 0 && (installed || access(path, F_OK) == 0);
 }
 
-static const char *start_command(void)
+/* The emulator of the ready file is systemd's, which has to start it. */
+static bool is_service(const struct doctor *doctor)
 {
-    return file_exists("/run/systemd/system") &&
-                   (file_exists("/lib/systemd/system/iothub-emulator.service") ||
-                    file_exists("/etc/systemd/system/iothub-emulator.service"))
-               ? "sudo systemctl restart iothub-emulator"
-               : "iothub-emulator";
+    const struct port_holder holder = port_holder_find(doctor->ready.ports.control);
+    return holder.pid == doctor->ready.pid && strcmp(holder.unit, SERVICE_UNIT) == 0;
+}
+
+void doctor_mend_restart(struct doctor *doctor, const char *options)
+{
+    if (is_service(doctor)) {
+        doctor_mend(doctor, "sudo systemctl restart " SERVICE_UNIT);
+    } else {
+        doctor_mend(doctor, "kill %ld; sleep 2; iothub-emulator%s", doctor->ready.pid, options);
+    }
 }
 
 void doctor_check_emulator(struct doctor *doctor)
@@ -91,7 +103,8 @@ void doctor_check_emulator(struct doctor *doctor)
         doctor_say(doctor, DOCTOR_WRONG, "%s", doctor->ready_problem.text);
         break;
     }
-    doctor_mend(doctor, "%s", start_command());
+    doctor_mend(doctor, unit_exists(SERVICE_UNIT) ? "sudo systemctl restart " SERVICE_UNIT
+                                                  : "iothub-emulator");
 }
 
 /* ---- its ports ---- */
@@ -129,7 +142,7 @@ static void say_usual(struct doctor *doctor, const struct port *port, uint16_t n
                "%s answers on %u, but most SDKs dial %u and no other%s%s", port->what, number,
                port->usual, holder.listening ? ", which somebody else holds: " : "",
                holder.listening ? holder.command : "");
-    doctor_mend(doctor, "kill %ld && iothub-emulator", doctor->ready.pid);
+    doctor_mend_restart(doctor, "");
 }
 
 static void check_port(struct doctor *doctor, const struct port *port)
@@ -139,7 +152,7 @@ static void check_port(struct doctor *doctor, const struct port *port)
         doctor_say(doctor, doctor_needed_by(doctor, port->insist),
                    "%s is not bound: port %u was taken when the emulator started", port->what,
                    port->usual);
-        doctor_mend(doctor, "kill %ld && iothub-emulator", doctor->ready.pid);
+        doctor_mend_restart(doctor, "");
         return;
     }
     struct problem why = {0};
@@ -152,7 +165,7 @@ static void check_port(struct doctor *doctor, const struct port *port)
         say_usual(doctor, port, number);
     } else {
         doctor_say(doctor, DOCTOR_WRONG, "%s on %u: %s", port->what, number, why.text);
-        doctor_mend(doctor, "kill %ld; iothub-emulator", doctor->ready.pid);
+        doctor_mend_restart(doctor, "");
     }
 }
 
@@ -192,24 +205,24 @@ static bool may_bind_443(void)
 }
 
 /* The program that runs, so that it can be given the capability; "" when it is not told. */
-static void find_program(const struct doctor *doctor, char path[PATH_SIZE])
+static void find_program(const struct doctor *doctor, char program[PATH_SIZE])
 {
-    char name[64];
-    (void)snprintf(name, sizeof(name), "/proc/%ld/exe", doctor->ready.pid);
-    const ssize_t size = readlink(name, path, PATH_SIZE - 1);
-    path[size < 0 ? 0 : size] = '\0';
+    char where[64];
+    (void)snprintf(where, sizeof(where), "/proc/%ld/exe", doctor->ready.pid);
+    const ssize_t size = readlink(where, program, PATH_SIZE - 1);
+    program[size < 0 ? 0 : size] = '\0';
 }
 
+/* systemd starts no socket of a service that runs already. */
 static void mend_443(struct doctor *doctor)
 {
     char program[PATH_SIZE];
-    if (file_exists("/run/systemd/system") && (file_exists("/lib/systemd/system/" SOCKET_UNIT) ||
-                                               file_exists("/etc/systemd/system/" SOCKET_UNIT))) {
-        doctor_mend(doctor, "sudo systemctl enable --now " SOCKET_UNIT);
-        return;
-    }
     find_program(doctor, program);
-    if (program[0] == '/' && (file_exists("/sbin/setcap") || file_exists("/usr/sbin/setcap"))) {
+    if (is_service(doctor) && unit_exists(SOCKET_UNIT)) {
+        doctor_mend(doctor,
+                    "sudo systemctl enable " SOCKET_UNIT " && sudo systemctl stop " SERVICE_UNIT
+                    " && sudo systemctl start " SOCKET_UNIT " " SERVICE_UNIT);
+    } else if (program[0] == '/' && access("/usr/sbin/setcap", F_OK) == 0) {
         doctor_mend(doctor, "sudo setcap cap_net_bind_service=+ep %s",
                     doctor_word(doctor, str_from(program)));
     } else {
@@ -236,7 +249,7 @@ void doctor_check_port_443(struct doctor *doctor)
                    "start the emulator again");
     } else if (may_bind_443()) {
         doctor_say(doctor, state, "not bound, though it may be: start the emulator again");
-        doctor_mend(doctor, "kill %ld && iothub-emulator", doctor->ready.pid);
+        doctor_mend_restart(doctor, "");
     } else {
         doctor_say(doctor, state,
                    "not bound, for want of a privilege: service SDKs of Node, Java and .NET, and "

@@ -69,7 +69,7 @@ static void check_dates(struct doctor *doctor, X509 *authority, bool is_served)
         }
         doctor_say(doctor, DOCTOR_WRONG, "%s expired on %s; a new start makes a new one",
                    doctor->ready.ca_path, date_of(doctor, end));
-        doctor_mend(doctor, "kill %ld; iothub-emulator", doctor->ready.pid);
+        doctor_mend_restart(doctor, "");
     } else if (X509_cmp_current_time(X509_get0_notBefore(authority)) > 0) {
         doctor_say(doctor, DOCTOR_WRONG,
                    "%s is not valid before %s: is this machine's clock behind?",
@@ -78,7 +78,7 @@ static void check_dates(struct doctor *doctor, X509 *authority, bool is_served)
     } else if (X509_cmp_time(end, &soon) < 0) {
         doctor_say(doctor, DOCTOR_WARNING, "%s expires on %s; a new start makes a new one",
                    doctor->ready.ca_path, date_of(doctor, end));
-        doctor_mend(doctor, "kill %ld; iothub-emulator", doctor->ready.pid);
+        doctor_mend_restart(doctor, "");
     } else if (is_served) {
         doctor_say(doctor, DOCTOR_OK, "%s, valid until %s", doctor->ready.ca_path,
                    date_of(doctor, end));
@@ -110,8 +110,8 @@ static void mend_certificate(struct doctor *doctor, long error)
         return;
     }
     if (error == X509_V_ERR_HOSTNAME_MISMATCH || error == X509_V_ERR_IP_ADDRESS_MISMATCH) {
-        doctor_mend(doctor, "kill %ld; iothub-emulator --hostname %s", doctor->ready.pid,
-                    doctor->endpoint.host);
+        const char *option = arena_format(&doctor->arena, " --hostname %s", doctor->endpoint.host);
+        doctor_mend_restart(doctor, option == NULL ? "" : option);
     } else {
         doctor_mend(doctor, DOCTOR_EVAL);
     }

@@ -21,6 +21,22 @@ static bool set_all(const struct environment *environment)
     return ok;
 }
 
+/* Where some folder of PATH may not be entered, execvp() says "permission denied" of what is in
+ * none of them. */
+static bool is_there(const char *name, struct arena *arena)
+{
+    struct str rest = str_from(getenv("PATH"));
+    struct str folder = STR_EMPTY;
+    bool more = strchr(name, '/') == NULL;
+    bool found = !more;
+    while (more && !found) {
+        more = str_cut(rest, ':', &folder, &rest);
+        const char *path = arena_format(arena, "%.*s/%s", STR_ARG(folder), name);
+        found = path != NULL && access(path, F_OK) == 0;
+    }
+    return found;
+}
+
 /* Takes this process over: signals, the terminal and the exit code are the program's. */
 static enum cli_exit become(struct cli_values words, struct setup *setup)
 {
@@ -35,8 +51,11 @@ static enum cli_exit become(struct cli_values words, struct setup *setup)
     }
     (void)signal(SIGPIPE, SIG_DFL); /* ignored here, and exec would pass that on */
     (void)execvp(argv[0], argv);
-    const int exit_code = errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
-    return cli_fail((enum cli_exit)exit_code, "could not run %s: %s", argv[0], strerror(errno));
+    const int error = errno;
+    const bool missing = error == ENOENT || !is_there(argv[0], &setup->arena);
+    const int exit_code = missing ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
+    return cli_fail((enum cli_exit)exit_code, "could not run %s: %s", argv[0],
+                    strerror(missing ? ENOENT : error));
 }
 
 static enum cli_exit run(const struct cli_call *call)

@@ -45,6 +45,15 @@ def make_authority(folder, start="20200101000000Z", end="20990101000000Z"):
     return folder / "ca.pem"
 
 
+def restart(machine, finding, prefix=()):
+    """Types a mend that ends the emulator and starts another."""
+    kill, sleep, start = finding["mend"].split("; ")
+    assert sleep.startswith("sleep "), finding
+    machine.sh(kill)
+    machine.emulator.wait(20)
+    machine.start_emulator(command=start, prefix=prefix)
+
+
 def good(machine):
     """The right connection string."""
     return machine.ready["serviceConnectionString"]

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from faults import KEY, hold
+from faults import KEY, hold, restart
 
 # ---- the emulator and its ports ----
 
@@ -98,10 +98,7 @@ def test_an_emulator_on_other_ports_is_out_of_reach_for_most_sdks(machine):
     machine.doctor().the("ports", "warning", "18883", "8883")
     machine.doctor("--sdk node").the("ports", "warning", "18883")
     finding = machine.doctor("--sdk python").the("ports", "wrong", "18883", "8883")
-    kill, start = finding["mend"].split(" && ")
-    machine.sh(kill)
-    machine.emulator.wait(20)
-    machine.start_emulator(command=start)
+    restart(machine, finding)
     machine.doctor("--sdk python").only_ok("ports")
 
 
@@ -126,12 +123,9 @@ def test_443_cannot_be_bound(machine):
 
 def test_443_may_be_bound_by_anybody_now(machine):
     machine.start_emulator("--memory", prefix=UNPRIVILEGED)
-    machine.sh("sysctl -w net.ipv4.ip_unprivileged_port_start=443")
+    machine.sh("echo 443 >/proc/sys/net/ipv4/ip_unprivileged_port_start")
     finding = machine.doctor("--sdk dotnet").the("port 443", "wrong", "though it may be")
-    kill, start = finding["mend"].split(" && ")
-    machine.sh(kill)
-    machine.emulator.wait(20)
-    machine.start_emulator(command=start, prefix=UNPRIVILEGED)
+    restart(machine, finding, prefix=UNPRIVILEGED)
     machine.doctor("--sdk dotnet").only_ok("port 443")
 
 

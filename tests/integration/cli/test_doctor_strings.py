@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from faults import EVAL, KEY, good
+from faults import EVAL, KEY, good, restart
 
 # ---- connection strings ----
 
@@ -73,10 +73,7 @@ def test_the_name_is_not_in_the_certificate(running):
     running.sh("echo 127.0.0.1 hub.example >>/etc/hosts")
     string = good(running).replace("localhost", "hub.example")
     finding = running.doctor(IOTHUB_CONNECTION_STRING=string).the("certificate", "wrong", "hub.example")
-    kill, start = finding["mend"].split("; ")
-    running.sh(kill)
-    running.emulator.wait(20)
-    running.start_emulator(command=start)
+    restart(running, finding)
     running.doctor(IOTHUB_CONNECTION_STRING=string).only_ok("certificate")
 
 
