@@ -89,14 +89,13 @@ static bool try_registry(const struct cli_call *call, const struct sas_token *to
 static bool try_policy(const struct cli_call *call, const struct sas_token *token,
                        struct str policy_name, struct buf *out)
 {
-    CLEANUP(ready_file_finish) struct ready_file ready;
+    CLEANUP(ready_file_finish) struct ready_file ready = {0};
     const char *login = cli_value(call, "login");
     const char *variable = getenv(CLI_CONNECTION_VARIABLE);
     const char *string = login != NULL ? login : variable;
     struct connection_string parts = {0};
     if (string != NULL && connection_string_parse(str_from(string), &parts, NULL) == STATUS_OK &&
         str_equal_nocase(parts.shared_access_key_name, policy_name)) {
-        ready = (struct ready_file){0};
         return try_string(token, string, out);
     }
     const bool found = ready_file_find(&ready, NULL) == READY_FOUND;
