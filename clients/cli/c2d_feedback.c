@@ -83,11 +83,10 @@ void c2d_feedback_finish(struct c2d_feedback *feedback)
 /* ---- what is shown ---- */
 
 static const struct cli_column record_columns[] = {
-    {.title = "Time", .path = "enqueuedTimeUtc", .width = 28},
+    {.title = "Time", .path = "enqueuedTimeUtc", .width = 20},
     {.title = "Device", .path = "deviceId", .width = 16},
-    {.title = "Message", .path = "originalMessageId", .width = 36},
-    {.title = "Status", .path = "statusCode", .width = 8},
-    {.title = "Description", .path = "description"},
+    {.title = "Status", .path = "statusCode", .width = 10},
+    {.title = "Message", .path = "originalMessageId"},
 };
 
 const struct cli_columns c2d_record_columns = {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "base/clock.h"
 #include "clients/cli/output.h"
 
 /* ---- indented JSON ---- */
@@ -82,8 +83,15 @@ void output_append_cell(struct buf *out, const cJSON *value)
 
 void output_append_shown(struct buf *out, const cJSON *value)
 {
-    if (str_starts(json_str(value), STR("0001-01-01T00:00:00"))) {
+    enum { SECONDS_END = 19 }; /* of "2026-11-21T10:00:00" */
+    const struct str text = json_str(value);
+    int64_t time_us = 0;
+    if (str_starts(text, STR("0001-01-01T00:00:00"))) {
         buf_append_str(out, STR("never"));
+    } else if (text.size > SECONDS_END && text.data[SECONDS_END] == '.' &&
+               str_ends(text, STR("Z")) && clock_from_iso(text, &time_us)) {
+        buf_append_str(out, str_of(text.data, SECONDS_END));
+        buf_append_byte(out, 'Z');
     } else {
         output_append_cell(out, value);
     }

@@ -81,7 +81,8 @@ void output_append_json(struct buf *out, const cJSON *tree, size_t level);
  * characters are escaped, so that no value can move the cursor or end the line. */
 void output_append_cell(struct buf *out, const cJSON *value);
 
-/* The same for somebody who reads it: the hub's "0001-01-01T00:00:00Z" is "never". */
+/* The same for somebody who reads it: times have no parts of a second, and the hub's
+ * "0001-01-01T00:00:00Z" is "never". */
 void output_append_shown(struct buf *out, const cJSON *value);
 
 /* The value at "a.b.c", or the member of that whole name, or NULL. */

@@ -68,7 +68,7 @@ static enum cli_exit send_all(const struct cli_call *call, const struct acting *
 static enum cli_exit run(const struct cli_call *call)
 {
     CLEANUP(telemetry_finish) struct telemetry telemetry;
-    enum cli_exit exit_code = telemetry_read(call, "", &telemetry);
+    enum cli_exit exit_code = telemetry_read(call, NULL, &telemetry);
     telemetry.plan.count = (uint64_t)cli_number(call, "count", 1);
     telemetry.plan.patience_us = PATIENCE_US;
     if (exit_code == CLI_DONE && cli_given(call, "interval")) {
@@ -87,7 +87,6 @@ static const struct cli_option options[] = {
     {.name = "data",
      .alias = "da",
      .plain = true,
-     .required = true,
      .value = "TEXT",
      .meaning = "the message: text, in which {{n}}, {{walk 15 30}} and the like may stand (iothub "
                 "simulate --help lists them); @FILE, or - for standard input"},

@@ -12,13 +12,24 @@ enum { ARENA_MAX = 1 << 20, LONGEST_S = 86400 };
 
 /* ---- the body ---- */
 
-static enum cli_exit read_data(const char *data, struct buf *out)
+static enum cli_exit read_data(const struct cli_call *call, const char *when_not_given,
+                               struct buf *out)
 {
-    if (strcmp(data, "-") == 0) {
-        return json_argument_text(data, "--data", out);
+    const char *data = cli_value(call, "data");
+    const char *file = cli_value(call, "data-file");
+    if (data != NULL && file != NULL) {
+        return cli_fail(CLI_MISUSED, "--data and --data-file exclude each other");
     }
-    if (data[0] == '@') {
-        return json_argument_text(data + 1, "--data", out);
+    if (file != NULL) {
+        return json_argument_text(file, "--data-file", out);
+    }
+    data = data == NULL ? when_not_given : data;
+    if (data == NULL) {
+        return cli_fail(CLI_MISUSED, "the message is missing: its text after the device's ID, "
+                                     "@FILE, or - for standard input");
+    }
+    if (strcmp(data, "-") == 0 || data[0] == '@') {
+        return json_argument_text(data + (data[0] == '@' ? 1 : 0), "--data", out);
     }
     buf_append_str(out, str_from(data));
     return buf_status(out) == STATUS_OK
@@ -80,8 +91,7 @@ enum cli_exit telemetry_read(const struct cli_call *call, const char *data,
 {
     *ret_telemetry = (struct telemetry){.arena = ARENA_INIT(ARENA_MAX)};
     CLEANUP(buf_finish) struct buf text = BUF_INIT((size_t)TEMPLATE_SIZE_MAX + 1);
-    const char *given = cli_value(call, "data");
-    enum cli_exit exit_code = read_data(given == NULL ? data : given, &text);
+    enum cli_exit exit_code = read_data(call, data, &text);
     if (exit_code == CLI_DONE) {
         exit_code = parse(buf_str(&text), "data", &ret_telemetry->body);
     }

@@ -6,12 +6,16 @@
 #include "clients/cli/simulator.h"
 
 #define TELEMETRY_OPTIONS                                                                          \
-    {.name = "properties",                                                                         \
-     .alias = "props",                                                                             \
-     .letter = 'p',                                                                                \
-     .value = "A=B;C=D",                                                                           \
-     .meaning = "properties of each message; values may have places, too. $.ct, $.ce, $.mid, "     \
-                "$.cid and $.uid are those of the system"},                                        \
+    {.name = "data-file",                                                                          \
+     .alias = "data-file-path|dfp",                                                                \
+     .value = "FILE",                                                                              \
+     .meaning = "the message is what this file holds"},                                            \
+        {.name = "properties",                                                                     \
+         .alias = "props",                                                                         \
+         .letter = 'p',                                                                            \
+         .value = "A=B;C=D",                                                                       \
+         .meaning = "properties of each message; values may have places, too. $.ct, $.ce, $.mid, " \
+                    "$.cid and $.uid are those of the system"},                                    \
         {.name = "content-type",                                                                   \
          .alias = "ct",                                                                            \
          .value = "TYPE",                                                                          \
@@ -29,8 +33,9 @@ struct telemetry {
 };
 
 /*
- * Reads those options, and --data, or `data` where it is not given: text, @FILE, or - for standard
- * input. Anything but CLI_DONE was said. To be finished in any case.
+ * Reads those options, and --data: text, @FILE, or - for standard input; where nothing is given,
+ * `data`, or with NULL that is not understood. Anything but CLI_DONE was said. To be finished in
+ * any case.
  */
 MUST_CHECK enum cli_exit telemetry_read(const struct cli_call *call, const char *data,
                                         struct telemetry *ret_telemetry);

@@ -6,6 +6,7 @@ are planted there, and the commands that mend them are typed, without anything e
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -135,7 +136,7 @@ class Machine:
         """Its findings, after something else was typed into the same shell."""
         words = " ".join(["iothub doctor --output json", *options])
         result = self.sh(f"exec 3>&1 >/dev/null\n{before}\nexec >&3\n{words}", **variables)
-        programs.remember("iothub", "doctor", *options, code=result.code)
+        programs.remember(*shlex.split(words), code=result.code)
         assert result.code in (0, 1) and result.err == "", result
         return Findings(json.loads(result.out), result.code)
 

@@ -196,6 +196,7 @@ def test_a_condition_that_is_none_is_refused_with_the_hub_s_words(iothub, fleet)
         (("--pk", KEY, "--sk", KEY2), "authentication.symmetricKey.secondaryKey", KEY2),
         (("--am", "x509_ca"), "authentication.type", "certificateAuthority"),
         (("--am", "x509_thumbprint", "--ptp", SHA1), "authentication.x509Thumbprint.primaryThumbprint", SHA1),
+        (("--am", "x509_thumbprint", "--ptp", SHA1, "--stp", SHA1), "authentication.x509Thumbprint.secondaryThumbprint", SHA1),
     ],
 )
 def test_update_changes_what_is_named_and_prints_what_came_of_it(iothub, owner, arguments, path, value):

@@ -41,6 +41,15 @@ def test_a_status_of_the_device_is_an_answer_like_any_other(iothub, emulator, ow
         assert iothub("method", "invoke", "d1", "fail", "-o", "tsv").out == "500\t\n"
 
 
+def test_a_device_that_is_not_there_yet_is_waited_for(iothub, emulator, owner):
+    identity = owner.create_device("d1")
+    call = iothub.start("method", "invoke", "d1", "reboot", "--method-connect-timeout", "60")
+    with MethodDevice(emulator, identity, answer):
+        code, out, err = call.finish()
+    assert (code, err) == (0, "")
+    assert json.loads(out)["payload"]["method"] == "reboot"
+
+
 def test_a_module_s_method(iothub, emulator, owner):
     owner.create_device("d1")
     with MethodDevice(emulator, owner.create_module("d1", "cam"), answer):

@@ -7,6 +7,7 @@ import pytest
 
 KEY = base64.b64encode(b"k" * 32).decode()
 KEY2 = base64.b64encode(b"l" * 32).decode()
+SHA1, SHA256 = "A" * 40, "B" * 64
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +46,32 @@ def test_keys_and_connection_strings(iothub, owner):
     assert iothub("module", "keys", "d1", "cam", "--swap", "-o", "tsv").out == f"{KEY2}\t{KEY}\n"
     done = iothub("module", "connection-string", "d1", "cam", "--key-type", "secondary", "-o", "tsv")
     assert done.out == f"HostName=localhost;DeviceId=d1;ModuleId=cam;SharedAccessKey={KEY}\n"
+
+
+def test_certificates_in_place_of_keys(iothub, owner):
+    iothub("module", "create", "d1", "cam", "--am", "x509_thumbprint", "--ptp", SHA1, "--stp", SHA256)
+    thumbprints = {"primaryThumbprint": SHA1, "secondaryThumbprint": SHA256}
+    assert module(owner, "cam")["authentication"]["x509Thumbprint"] == thumbprints
+    iothub("module", "update", "d1", "cam", "--ptp", SHA256, "--stp", SHA1)
+    thumbprints = {"primaryThumbprint": SHA256, "secondaryThumbprint": SHA1}
+    assert module(owner, "cam")["authentication"]["x509Thumbprint"] == thumbprints
+    keys = iothub("module", "update", "d1", "cam", "--am", "shared_private_key", "--pk", KEY, "--sk", KEY2)
+    assert keys.json["authentication"]["symmetricKey"] == {"primaryKey": KEY, "secondaryKey": KEY2}
+
+
+def test_a_module_is_updated_only_with_its_etag(iothub, owner):
+    etag = owner.create_module("d1", "cam")["etag"]
+    refused = iothub("module", "update", "d1", "cam", "--managed-by", "me", "--etag", "bm9uZQ==")
+    assert refused.code == 1 and "412" in refused.err
+    done = iothub("module", "update", "d1", "cam", "--managed-by", "me", "--etag", etag)
+    assert done.json["managedBy"] == "me"
+
+
+def test_keys_are_made_anew(iothub, owner):
+    before = owner.create_module("d1", "cam")["authentication"]["symmetricKey"]
+    after = iothub("module", "keys", "d1", "cam", "--regenerate", "both").json
+    assert not set(before.values()) & set(after.values())
+    assert module(owner, "cam")["authentication"]["symmetricKey"] == after
 
 
 def test_a_module_is_deleted_only_with_its_etag(iothub, owner):

@@ -19,6 +19,14 @@ def test_it_becomes_the_program_with_the_variables_set(iothub, emulator):
     assert environment["HOME"] == iothub.environment["HOME"]
 
 
+def test_it_makes_the_module_that_the_program_is(iothub, owner):
+    shown = ["sh", "-c", "echo $IOTHUB_DEVICE_CONNECTION_STRING"]
+    result = iothub("run", "--device", "d1", "--module", "m1", "--create", "--", *shown)
+    key = owner.get("/devices/d1/modules/m1").json["authentication"]["symmetricKey"]["primaryKey"]
+    assert ";DeviceId=d1;ModuleId=m1;" in result.out
+    assert key in result.out
+
+
 def test_arguments_pass_as_they_are(iothub):
     words = ["--device", "a b", "", "*", "$HOME", "--", "-x", "'\"", "--help", "\n"]
     for separator in ([], ["--"]):

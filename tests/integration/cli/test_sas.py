@@ -68,6 +68,15 @@ def test_a_device_signs_with_its_own_key(iothub, owner):
     assert missing.code == 1 and missing.out == ""
 
 
+def test_so_does_a_module(iothub, owner):
+    owner.create_device("d1")
+    key = owner.create_module("d1", "m1")["authentication"]["symmetricKey"]["primaryKey"]
+    parts = fields(token_of(iothub("sas", "d1", "--module-id", "m1", "-o", "tsv")))
+    assert parts["sr"] == "localhost/devices/d1/modules/m1"
+    resource = "localhost%2Fdevices%2Fd1%2Fmodules%2Fm1"
+    assert parts["sig"] == sas.signature(key, resource, parts["se"])
+
+
 def test_a_connection_string_needs_no_hub(iothub):
     nowhere = {"IOTHUB_READY_FILE": "/no/such/file"}
     for string, resource, policy in (

@@ -124,13 +124,16 @@ def device_count(hub):
 
 
 def test_a_device_is_talked_to(hub, open_terminal):
-    device, service = open_terminal(columns=100), open_terminal(columns=100)
+    device, service, events = (open_terminal(columns=100) for _ in range(3))
 
+    events.start("iothub monitor --count 5")
+    events.wait_for("watching 4 partitions")
     device.start(
         "iothub simulate dev1 --create --count 5 --rate 2 --seed 7 --data "
         "'{\"n\": {{n}}, \"temperature\": {{walk 18 30}}}' --show-sent"
     )
     assert device.finish() == 0
+    assert events.finish() == 0
 
     device.start("iothub simulate dev1 --count 0 --irp '{\"firmware\": \"1.0\"}'")
     device.wait_for("connected; Ctrl-C ends it")
@@ -139,8 +142,17 @@ def test_a_device_is_talked_to(hub, open_terminal):
     assert service.run("iothub twin update dev1 --desired '{\"interval\": 30}'") == 0
     device.wait_for("desired")
     assert service.run("iothub query \"SELECT properties.reported.firmware FROM devices\"") == 0
+    send = "iothub c2d send dev1 'wake up' --properties 'level=high' --message-id m1"
+    assert service.run(f"{send} --wait") == 0
+    device.wait_for("wake up")
     assert device.interrupt() == 0
 
+    assert service.run(f"{send}2 --ack full") == 0
+    device.start("iothub simulate dev1 --count 0")
+    device.wait_for("wake up")
+    assert device.interrupt() == 0
+    assert service.run("iothub c2d receive-feedback --count 1") == 0
     assert service.run("iothub method invoke dev1 reboot --timeout 5") == 1
     check(device.screen.text, "device.txt")
     check(service.screen.text, "service.txt")
+    check(events.screen.text, "events.txt")

@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: MIT
 """`iothub simulate` and `iothub send`: devices that send, answer and listen."""
 
+import hashlib
 import json
 import re
+import ssl
 import time
+from pathlib import Path
 
 import pytest
 
 from programs import Wire, device_string
+
+CERTIFICATES = Path(__file__).resolve().parents[3] / "fixtures/certificates"
 
 
 class Telemetry:
@@ -79,11 +84,20 @@ def test_sends_many_in_order(iothub, dev1, telemetry):
     assert [body["n"] for body in telemetry.bodies()] == list(range(1, 301))
 
 
+def test_what_is_random_is_the_same_for_the_same_seed(iothub, dev1, telemetry):
+    for seed in (5, 5, 6):
+        assert iothub("send", "dev1", "{{uuid}}", "--seed", seed).code == 0
+    first, again, other = [row["bodyText"] for row in telemetry.rows()]
+    assert first == again != other
+
+
 def test_sends_what_stands_in_a_file_or_is_typed(iothub, dev1, telemetry, tmp_path):
     (tmp_path / "reading.txt").write_bytes(b"21 degrees\n")
     assert iothub("send", "dev1", f"@{tmp_path}/reading.txt").code == 0
     assert iothub("send", "dev1", "-", "--content-type", "text/plain", typed="22 degrees").code == 0
-    first, second = telemetry.rows()
+    assert iothub("send", "dev1", "--dfp", tmp_path / "reading.txt").code == 0
+    first, second, third = telemetry.rows()
+    assert third["bodyText"] == first["bodyText"]
     assert first["bodyText"] == "21 degrees\n"
     assert "systemProperties" not in first
     assert second["bodyText"] == "22 degrees"
@@ -119,6 +133,31 @@ def test_sends_as_a_module_by_its_own_connection_string(iothub, emulator, owner,
     assert [(row["deviceId"], row["moduleId"]) for row in telemetry.rows()] == [("dev1", "mod1")] * 3
 
 
+def test_a_certificate_stands_in_for_the_key(iothub, owner, telemetry):
+    certificate = CERTIFICATES / "self_signed.pem"
+    der = ssl.PEM_cert_to_DER_cert(certificate.read_text().split("-----BEGIN PRIVATE")[0])
+    thumbprint = {"primaryThumbprint": hashlib.sha256(der).hexdigest().upper()}
+    owner.create_device("x1", authentication={"type": "selfSigned", "x509Thumbprint": thumbprint})
+
+    assert "--certificate" in iothub("send", "x1", "x").err
+    given = ["--certificate", certificate, "--key", certificate]
+    assert iothub("send", "x1", "1", *given).code == 0
+    locked = ["--cp", certificate, "--kp", CERTIFICATES / "self_signed_locked.key"]
+    assert iothub("send", "x1", "2", *locked, "--pass", "open sesame").code == 0
+    simulated = iothub("simulate", "x1", *locked, "--passphrase", "open sesame", "--mc", "1")
+    assert finished(simulated)["acknowledged"] == 1
+    assert [row["auth"] for row in telemetry.rows()] == ["device.x509Certificate"] * 3
+    wrong = iothub("send", "x1", "3", *locked, "--pass", "open barley")
+    assert wrong.code == 2 and "passphrase" in wrong.err
+
+
+def test_a_model_is_announced(iothub, owner, dev1):
+    for command in (["send", "dev1", "x"], ["simulate", "dev1", "--count", "1"]):
+        model = f"dtmi:com:example:{command[0]};1"
+        assert iothub(*command, "--model-id", model).code == 0
+        assert owner.get("/twins/dev1").json["modelId"] == model
+
+
 def test_makes_what_does_not_exist_if_asked(iothub, owner):
     refused = iothub("send", "dev2", "x")
     assert refused.code == 1
@@ -134,7 +173,8 @@ def test_makes_what_does_not_exist_if_asked(iothub, owner):
     "arguments, said",
     [
         (["--data", "x"], "DEVICE is missing"),
-        (["dev1"], "TEXT is missing"),
+        (["dev1"], "the message is missing"),
+        (["dev1", "x", "--dfp", "y"], "--data and --data-file exclude each other"),
         (["dev1", "{{walk 1}}"], "{{walk 1}} is not whole: {{walk LOW HIGH}}"),
         (["dev1", "{{wlak 1 2}}"], "{{wlak 1 2}} is not known; there are {{n}}"),
         (["dev1", "x", "-p", "level"], "'level' is not NAME=VALUE"),
@@ -191,6 +231,15 @@ def test_the_same_seed_sends_the_same(iothub, owner, telemetry):
         assert iothub("simulate", device, *arguments).code == 0
         runs.append([(row["body"], row["properties"]) for row in telemetry.rows(device)])
     assert runs[0] == runs[1] != runs[2]
+
+
+def test_a_module_sends_what_stands_in_a_file(iothub, owner, dev1, telemetry, tmp_path):
+    owner.create_module("dev1", "mod1")
+    (tmp_path / "reading").write_text("n={{n}}")
+    arguments = ["--data-file", tmp_path / "reading", "--content-type", "text/plain", "--count", 2]
+    assert iothub("simulate", "dev1", "--module-id", "mod1", "--rate", 100, *arguments).code == 0
+    assert [(row["moduleId"], row["bodyText"]) for row in telemetry.rows()] == [("mod1", "n=1"), ("mod1", "n=2")]
+    assert telemetry.rows()[0]["systemProperties"] == {"contentType": "text/plain"}
 
 
 def test_shows_what_is_sent_if_asked(iothub, dev1):

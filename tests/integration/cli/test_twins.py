@@ -113,3 +113,10 @@ def test_it_says_what_is_wrong(iothub, owner, arguments, code, told):
     done = iothub("twin", *arguments)
     assert (done.code, done.out) == (code, ""), done
     assert told in done.err
+
+
+def test_a_module_s_twin_is_replaced(iothub, owner):
+    owner.patch("/twins/d1/modules/cam", {"tags": {"old": True}})
+    assert iothub("twin", "replace", "d1", "--module-id", "cam", "--json", '{"tags": {"new": 1}}').code == 0
+    assert twin(owner, "d1/modules/cam")["tags"] == {"new": 1}
+    assert "tags" not in twin(owner)
