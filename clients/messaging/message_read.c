@@ -37,7 +37,7 @@ void message_finish(struct message *message)
 
 /* ---- Values ---- */
 
-/* Each gives NULL when there is no memory. */
+/* Each gives NULL when there is no memory, and for nothing else: what is missing is null. */
 static cJSON *value_of(pn_data_t *data, unsigned depth);
 
 static struct str bytes_of(pn_bytes_t bytes)
@@ -118,7 +118,7 @@ static cJSON *map_node(pn_data_t *data, unsigned depth)
     }
     while (pn_data_next(data)) {
         cJSON *key CLEANUP(json_destroyp) = value_of(data, depth + 1);
-        cJSON *value = pn_data_next(data) ? value_of(data, depth + 1) : NULL;
+        cJSON *value = pn_data_next(data) ? value_of(data, depth + 1) : cJSON_CreateNull();
         if (key == NULL || !add_pair(object, key, value)) {
             cJSON_Delete(value);
             return NULL;
@@ -130,14 +130,13 @@ static cJSON *map_node(pn_data_t *data, unsigned depth)
 
 static cJSON *described_node(pn_data_t *data, unsigned depth)
 {
-    cJSON *value = NULL;
-    if (pn_data_enter(data)) {
-        const bool has_descriptor = pn_data_next(data);
-        if (has_descriptor && pn_data_next(data)) {
-            value = value_of(data, depth + 1);
-        }
-        (void)pn_data_exit(data);
+    if (!pn_data_enter(data)) {
+        return cJSON_CreateNull();
     }
+    const bool has_descriptor = pn_data_next(data);
+    cJSON *value =
+        has_descriptor && pn_data_next(data) ? value_of(data, depth + 1) : cJSON_CreateNull();
+    (void)pn_data_exit(data);
     return value;
 }
 
