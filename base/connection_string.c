@@ -33,6 +33,10 @@ enum status connection_string_parse(struct str text, struct connection_string *r
     struct connection_string parts = {STR_EMPTY, STR_EMPTY, STR_EMPTY, STR_EMPTY,
                                       STR_EMPTY, STR_EMPTY, STR_EMPTY, STR_EMPTY};
     struct str rest = text;
+    if (str_trim(text).size == 0) {
+        problem_set(problem, PROBLEM_NO_OFFSET, "the connection string is missing");
+        return STATUS_INVALID;
+    }
     while (rest.size > 0) {
         struct str pair;
         (void)str_cut(rest, ';', &pair, &rest);

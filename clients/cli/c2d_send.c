@@ -12,7 +12,7 @@ enum { WAIT_MS = 500, PROPERTIES_MAX = 100, BODY_MAX = 1 << 20, ARENA_MAX = 1 <<
 
 struct sending {
     const struct cli_call *call;
-    struct iothub_device_message message;
+    struct iothub_c2d_message message;
     struct iothub_message_property properties[PROPERTIES_MAX];
     struct buf body;
     struct arena arena;
@@ -129,7 +129,7 @@ static enum cli_exit read_ack(struct sending *sending)
 
 static enum cli_exit read_message(struct sending *sending)
 {
-    struct iothub_device_message *message = &sending->message;
+    struct iothub_c2d_message *message = &sending->message;
     struct random random;
     message->device_id = cli_value(sending->call, "device-id");
     message->module_id = cli_value(sending->call, "module-id");
@@ -161,7 +161,7 @@ static enum cli_exit print_sent(const struct sending *sending)
         {.title = "Message", .path = "messageId"},
     };
     CLEANUP(json_destroyp) cJSON *sent = cJSON_CreateObject();
-    const struct iothub_device_message *message = &sending->message;
+    const struct iothub_c2d_message *message = &sending->message;
     if (cJSON_AddStringToObject(sent, "deviceId", message->device_id) == NULL ||
         (message->module_id != NULL &&
          cJSON_AddStringToObject(sent, "moduleId", message->module_id) == NULL) ||

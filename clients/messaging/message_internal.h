@@ -30,7 +30,7 @@ MUST_CHECK enum status message_read(struct str bytes, struct message *message,
 
 /* A message to a device (service API reference, 6.4), appended. STATUS_INVALID with a problem for
  * what cannot be sent. */
-MUST_CHECK enum status message_write_device(const struct iothub_device_message *message,
+MUST_CHECK enum status message_write_device(const struct iothub_c2d_message *message,
                                             struct buf *out, struct problem *problem);
 
 struct message_pair {

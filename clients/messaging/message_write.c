@@ -63,7 +63,7 @@ static const char *ack_text(enum iothub_ack ack)
 }
 
 /* Encoded as Node and .NET do: the hub tries the id as it is written first, and decodes it then. */
-static enum status append_to(const struct iothub_device_message *message, struct buf *to)
+static enum status append_to(const struct iothub_c2d_message *message, struct buf *to)
 {
     buf_append_str(to, STR("/devices/"));
     url_encode_append(to, str_from(message->device_id));
@@ -75,7 +75,7 @@ static enum status append_to(const struct iothub_device_message *message, struct
     return buf_status(to);
 }
 
-static enum status check(const struct iothub_device_message *message, struct problem *problem)
+static enum status check(const struct iothub_c2d_message *message, struct problem *problem)
 {
     if (!is_given(message->device_id)) {
         problem_set(problem, PROBLEM_NO_OFFSET, "the message names no device");
@@ -90,7 +90,7 @@ static enum status check(const struct iothub_device_message *message, struct pro
     return STATUS_OK;
 }
 
-static void set_properties(pn_message_t *to, const struct iothub_device_message *from)
+static void set_properties(pn_message_t *to, const struct iothub_c2d_message *from)
 {
     if (is_given(from->message_id)) {
         pn_message_set_id(to,
@@ -114,7 +114,7 @@ static void set_properties(pn_message_t *to, const struct iothub_device_message 
     }
 }
 
-static void set_application(pn_message_t *to, const struct iothub_device_message *from)
+static void set_application(pn_message_t *to, const struct iothub_c2d_message *from)
 {
     pn_data_t *map = pn_message_properties(to);
     pn_data_put_map(map);
@@ -126,7 +126,7 @@ static void set_application(pn_message_t *to, const struct iothub_device_message
     pn_data_exit(map);
 }
 
-enum status message_write_device(const struct iothub_device_message *message, struct buf *out,
+enum status message_write_device(const struct iothub_c2d_message *message, struct buf *out,
                                  struct problem *problem)
 {
     enum { TO_SIZE_MAX = 4096, EXTRA = 1024 };

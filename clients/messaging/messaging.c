@@ -220,7 +220,7 @@ static enum iothub_result send_bytes(struct iothub_messaging *messaging, struct 
 }
 
 enum iothub_result iothub_messaging_send(struct iothub_messaging *messaging,
-                                         const struct iothub_device_message *message,
+                                         const struct iothub_c2d_message *message,
                                          struct iothub_error *error)
 {
     struct problem problem = {.offset = PROBLEM_NO_OFFSET};

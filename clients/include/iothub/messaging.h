@@ -83,7 +83,7 @@ struct iothub_message_property {
 };
 
 /* Zeroed but for the device and the body, it is as plain as can be. */
-struct iothub_device_message {
+struct iothub_c2d_message {
     const char *device_id;
     const char *module_id; /* NULL: for the device itself */
     const void *body;      /* may be NULL when body_size is 0 */
@@ -107,8 +107,8 @@ struct iothub_device_message {
  * the message: it is not sent again.
  */
 IOTHUB_API IOTHUB_MUST_CHECK enum iothub_result
-iothub_messaging_send(struct iothub_messaging *messaging,
-                      const struct iothub_device_message *message, struct iothub_error *error);
+iothub_messaging_send(struct iothub_messaging *messaging, const struct iothub_c2d_message *message,
+                      struct iothub_error *error);
 
 /* ---- What became of them ---- */
 

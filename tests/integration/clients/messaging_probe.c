@@ -200,7 +200,7 @@ static void send_message(struct iothub_messaging *messaging, const char *text)
     const cJSON *ack = cJSON_GetObjectItemCaseSensitive(tree, "ack");
     const cJSON *expiry = cJSON_GetObjectItemCaseSensitive(tree, "expiry");
     char *filled = fill == NULL ? NULL : mem_zalloc((size_t)fill->valueint);
-    const struct iothub_device_message message = {
+    const struct iothub_c2d_message message = {
         .device_id = text_in(tree, "device"),
         .module_id = text_in(tree, "module"),
         .body = filled != NULL ? filled : body,

@@ -299,7 +299,7 @@ def test_a_port_that_speaks_something_else_is_told(emulator):
 @pytest.mark.parametrize(
     ("string", "words"),
     [
-        ("", "HostName"),
+        ("", "is missing"),
         ("HostName=h;DeviceId=d;SharedAccessKey=a2V5", "device"),
         ("HostName=h;SharedAccessKey=a2V5", "SharedAccessKeyName"),
         ("Endpoint=sb://h/;SharedAccessKeyName=p;SharedAccessKey=k", "EntityPath"),

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <iothub/device.h>
+#include <iothub/messaging.h>
 #include <iothub/service.h>
 
 static enum iothub_result count_devices(const char *connection_string, struct iothub_error *error)

@@ -107,7 +107,7 @@ def greeted(installed_emulator):
 
 @pytest.mark.parametrize("compiler", [("cc", "-std=c11"), ("c++", "-std=c++11", "-x", "c++")], ids=["C", "C++"])
 def test_pkg_config_is_all_a_compiler_needs(installed, greeted, compiler, tmp_path):
-    flags = ran("pkg-config", "--cflags", "--libs", "iothub-device", "iothub-service", env=environment(installed)).split()
+    flags = ran("pkg-config", "--cflags", "--libs", "iothub-device", "iothub-messaging", "iothub-service", env=environment(installed)).split()
     program = tmp_path / "stranger"
     ran(*compiler, "-Wall", "-Wextra", "-Wpedantic", "-Werror", STRANGER, "-o", program, *flags)
     greeted(program, LD_LIBRARY_PATH=str(installed.libraries))

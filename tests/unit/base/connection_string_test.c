@@ -82,7 +82,8 @@ static void what_is_no_connection_string_is_refused_without_repeating_a_key(void
         size_t offset;
         const char *problem;
     } rows[] = {
-        {"", PROBLEM_NO_OFFSET, "no HostName, the hub's name"},
+        {"", PROBLEM_NO_OFFSET, "the connection string is missing"},
+        {" ", PROBLEM_NO_OFFSET, "the connection string is missing"},
         {"HostName=", PROBLEM_NO_OFFSET, "no HostName, the hub's name"},
         {"DeviceId=d;SharedAccessKey=AA==", PROBLEM_NO_OFFSET, "no HostName, the hub's name"},
         {"HostName=h;secret", 11, "the part at byte 11 has no '=', expected Name=value"},

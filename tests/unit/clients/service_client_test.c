@@ -37,7 +37,7 @@ static void connection_strings_are_taken_or_explained(void **state)
         {"Endpoint=sb://n.servicebus.windows.net/;SharedAccessKeyName=n;SharedAccessKey=" KEY, NULL,
          "Event Hubs"},
         {"DefaultEndpointsProtocol=https;AccountName=a;AccountKey=" KEY, NULL, "storage"},
-        {"", NULL, "HostName"},
+        {"", NULL, "is missing"},
         {"nonsense", NULL, "has no '='"},
         {"HostName=h;SharedAccessKeyName=n", NULL, "SharedAccessKey"},
         {"HostName=h;SharedAccessKey=" KEY, NULL, "SharedAccessKeyName"},

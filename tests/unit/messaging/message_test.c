@@ -121,7 +121,7 @@ static void what_is_no_section_is_refused(void **state)
 
 static const struct iothub_message_property properties[] = {{"k", "v"}, {"empty", NULL}};
 
-static const struct iothub_device_message full = {
+static const struct iothub_c2d_message full = {
     .device_id = "a b%",
     .module_id = "m",
     .body = "\x00\xff",
@@ -164,7 +164,7 @@ static void a_plain_message_has_no_more_than_it_needs(void **state)
     struct buf bytes CLEANUP(buf_finish) = BUF_INIT(MESSAGE_SIZE_MAX);
     struct buf text CLEANUP(buf_finish) = BUF_INIT(2000);
     struct message message CLEANUP(message_finish);
-    const struct iothub_device_message plain = {.device_id = "d", .message_id = ""};
+    const struct iothub_c2d_message plain = {.device_id = "d", .message_id = ""};
     message_init(&message);
     assert_int_equal(message_write_device(&plain, &bytes, NULL), STATUS_OK);
     assert_int_equal(message_read(buf_str(&bytes), &message, NULL), STATUS_OK);
@@ -180,7 +180,7 @@ static void what_cannot_be_sent_is_explained(void **state)
     (void)state;
     static const struct iothub_message_property nameless[] = {{"k", "v"}, {"", "v"}};
     const struct {
-        struct iothub_device_message message;
+        struct iothub_c2d_message message;
         const char *words;
     } cases[] = {
         {{.device_id = NULL}, "device"},

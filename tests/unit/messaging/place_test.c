@@ -65,7 +65,7 @@ static void what_is_missing_is_named(void **state)
         const char *text;
         const char *words;
     } cases[] = {
-        {"", "HostName"},
+        {"", "is missing"},
         {"HostName=h", "SharedAccessKeyName"},
         {"HostName=h;SharedAccessKeyName=p", "no SharedAccessKey:"},
         {"HostName=h;DeviceId=d1;SharedAccessKey=" KEY, "device \"d1\""},
