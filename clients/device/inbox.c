@@ -288,8 +288,13 @@ static enum status deliver(struct iothub_device *device, struct incoming *messag
 static void announce_expiry(struct iothub_device *device)
 {
     device->announce_expiry = false;
+    char expiry[CLOCK_TEXT_SIZE];
     struct problem words;
-    credentials_explain(device, &words);
+    clock_text_iso(device->signature_expires_s * CLOCK_SECOND, expiry);
+    problem_set(&words, PROBLEM_NO_OFFSET,
+                "the SharedAccessSignature expires at %s; bring the next one with "
+                "iothub_device_use_signature()",
+                expiry);
     if (device->handlers.connection != NULL) {
         device->handlers.connection(device, IOTHUB_DEVICE_SIGNATURE_EXPIRES, words.text,
                                     device->handlers.ctx);

@@ -132,10 +132,13 @@ static enum iothub_result start_tls(struct wire *wire, struct iothub_error *erro
     }
     (void)SSL_set_mode(wire->ssl,
                        SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    const char *host = wire->endpoint->host;
+    char host[ENDPOINT_HOST_SIZE]; /* OpenSSL's macro takes no const */
+    memcpy(host, wire->endpoint->host, sizeof(host));
     if (!is_address(host) && SSL_set_tlsext_host_name(wire->ssl, host) != 1) {
         return device_no_memory(error);
     }
+    /* Not every end comes with TLS's goodbye; that no packet is cut off, MQTT's framing tells. */
+    (void)SSL_set_options(wire->ssl, SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_set_connect_state(wire->ssl);
     return shake(wire, error);
 }
@@ -143,7 +146,7 @@ static enum iothub_result start_tls(struct wire *wire, struct iothub_error *erro
 /* A fair share of what is left, so that one dead address does not use up all of it. */
 static int64_t share_us(const struct wire *wire)
 {
-    int64_t addresses = 1;
+    int64_t addresses = 0;
     for (const struct addrinfo *a = wire->next_address; a != NULL; a = a->ai_next) {
         addresses++;
     }

@@ -3,6 +3,7 @@
 
 import json
 import os
+import queue
 import select
 import signal
 import socket
@@ -114,10 +115,13 @@ def run(name, *arguments, typed=None, **keywords):
 
 
 class Wire:
-    """A TCP relay to a port of the emulator: a device dials it, and a test cuts it."""
+    """A TCP relay to a port of the emulator: a device dials it, and a test cuts it. Each byte takes
+    `delay_s` to get through, as many as there may be."""
 
-    def __init__(self, port):
+    def __init__(self, port, delay_s=0):
         self.target = port
+        self.delay_s = delay_s
+        self.stalled = threading.Event()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.pairs = []
@@ -147,13 +151,29 @@ class Wire:
             for source, sink in ((near, far), (far, near)):
                 threading.Thread(target=self.relay, args=(source, sink), daemon=True).start()
 
-    @staticmethod
-    def relay(source, sink):
+    def relay(self, source, sink):
+        under_way = queue.SimpleQueue()
+        threading.Thread(target=self.arrive, args=(under_way, source, sink), daemon=True).start()
         try:
             while chunk := source.recv(65536):
-                sink.sendall(chunk)
+                under_way.put((time.monotonic() + self.delay_s, chunk))
         except OSError:
             pass
+        under_way.put((time.monotonic() + self.delay_s, b""))
+
+    def arrive(self, under_way, source, sink):
+        try:
+            while True:
+                due, chunk = under_way.get()
+                time.sleep(max(0, due - time.monotonic()))
+                if not chunk:
+                    break
+                if not self.stalled.is_set():
+                    sink.sendall(chunk)
+        except OSError:
+            pass
+        if self.stalled.is_set():
+            return
         for end in (source, sink):
             try:
                 end.shutdown(socket.SHUT_RDWR)
@@ -173,6 +193,10 @@ class Wire:
 
     def mend(self):
         self.connected = True
+
+    def stall(self):
+        """From now on nothing gets through, and nobody is told."""
+        self.stalled.set()
 
 
 def device_string(emulator, identity, port=None):

@@ -3,13 +3,18 @@
 /*
  * The device library, driven line by line from a test:
  *
- *   lifetime SECONDS    of the next token          send BODY       telemetry, with a property
- *   connect                                        report JSON     a reported patch
- *   disconnect                                     twin            prints the twin
- *   respond JSON        to the last method called  (end of input)  ends the program
+ *   set NAME VALUE      a setting                 send BODY       telemetry, with a property
+ *   certificate CHAIN KEY [PASSPHRASE]            report JSON     a reported patch
+ *   signature TOKEN     a new one                 twin            prints the twin
+ *   connect                                       respond JSON    to the last method called
+ *   disconnect                                    burst COUNT     messages without waiting
+ *   flush MS            waits for them            answer-by DEED  what messages are met with
+ *   (end of input)      ends the program
  *
- * Each command is answered with "ok ..." or "failed STATUS: why". Between commands it listens, and
- * prints "desired ...", "method ...", "lost: why" and "made".
+ * Each command is answered with "ok ..." or "failed RESULT: why". Between commands it listens, and
+ * prints "desired ...", "method ...", "message ...", "stored N", "never confirmed N", "lost: why",
+ * "made" and "expires: why". DEED is "nothing", "report" (a property, from within the handler),
+ * "crash" or "both".
  */
 #include <poll.h>
 #include <stdio.h>
@@ -25,6 +30,20 @@ struct probe {
     struct iothub_device *device;
     char request_id[IOTHUB_DEVICE_REQUEST_ID_SIZE];
     bool connected;
+    char deed; /* 'n', 'r', 'c' or 'b' */
+};
+
+static const char *const settings[] = {
+    [IOTHUB_DEVICE_CONNECT_TIMEOUT_MS] = "connect-timeout-ms",
+    [IOTHUB_DEVICE_ANSWER_TIMEOUT_MS] = "answer-timeout-ms",
+    [IOTHUB_DEVICE_KEEP_ALIVE_S] = "keep-alive-s",
+    [IOTHUB_DEVICE_TOKEN_LIFETIME_S] = "token-lifetime-s",
+    [IOTHUB_DEVICE_TOKEN_RENEWAL_PERCENT] = "token-renewal-percent",
+    [IOTHUB_DEVICE_RETRY_FIRST_MS] = "retry-first-ms",
+    [IOTHUB_DEVICE_RETRY_MAX_MS] = "retry-max-ms",
+    [IOTHUB_DEVICE_RETRY_JITTER_PERCENT] = "retry-jitter-percent",
+    [IOTHUB_DEVICE_PENDING_MAX] = "pending-max",
+    [IOTHUB_DEVICE_PENDING_BYTES_MAX] = "pending-bytes-max",
 };
 
 static void say_tree(const char *label, const cJSON *tree)
@@ -82,8 +101,113 @@ static void connection_changed(struct iothub_device *device, enum iothub_device_
 {
     (void)device;
     (void)ctx;
-    (void)printf(event == IOTHUB_DEVICE_BACK ? "made%s\n" : "lost: %s\n", reason);
+    static const char *const words[] = {
+        [IOTHUB_DEVICE_LOST] = "lost: ",
+        [IOTHUB_DEVICE_BACK] = "made",
+        [IOTHUB_DEVICE_SIGNATURE_EXPIRES] = "expires: ",
+    };
+    (void)printf("%s%s\n", words[event], reason);
     (void)fflush(stdout);
+}
+
+static void add_text(cJSON *tree, const char *name, const char *text)
+{
+    if (text != NULL) {
+        (void)cJSON_AddStringToObject(tree, name, text);
+    }
+}
+
+static void show_message(const struct iothub_device_message *message)
+{
+    cJSON *tree = cJSON_CreateObject();
+    char body[256];
+    (void)snprintf(body, sizeof(body), "%.*s", (int)message->body_size,
+                   (const char *)message->body);
+    add_text(tree, "body", body);
+    add_text(tree, "messageId", message->message_id);
+    add_text(tree, "correlationId", message->correlation_id);
+    add_text(tree, "contentType", message->content_type);
+    add_text(tree, "to", message->to);
+    add_text(tree, "ack", message->ack);
+    add_text(tree, "input", message->input);
+    cJSON *properties = cJSON_AddObjectToObject(tree, "properties");
+    for (size_t i = 0; i < message->property_count; i++) {
+        add_text(properties, message->properties[i].name,
+                 message->properties[i].value == NULL ? "" : message->properties[i].value);
+    }
+    say_tree("message", tree);
+    cJSON_Delete(tree);
+}
+
+static void message_came(struct iothub_device *device, const struct iothub_device_message *message,
+                         void *ctx)
+{
+    const struct probe *probe = ctx;
+    show_message(message);
+    if (probe->deed == 'r' || probe->deed == 'b') {
+        const enum iothub_result result =
+            iothub_device_report(device, "{\"handled\":true}", NULL, NULL);
+        (void)printf("reported %d\n", (int)result);
+        (void)fflush(stdout);
+    }
+    if (probe->deed == 'c' || probe->deed == 'b') {
+        _exit(9);
+    }
+}
+
+static void confirmed(struct iothub_device *device, enum iothub_result result, void *ctx)
+{
+    (void)device;
+    (void)printf("%s %d\n", result == IOTHUB_OK ? "stored" : "never confirmed", (int)(intptr_t)ctx);
+    (void)fflush(stdout);
+}
+
+static enum iothub_result send_burst(struct probe *probe, int count, struct iothub_error *error)
+{
+    enum iothub_result result = IOTHUB_OK;
+    for (int i = 0; result == IOTHUB_OK && i < count; i++) {
+        char body[32];
+        const int size = snprintf(body, sizeof(body), "{\"n\":%d}", i);
+        const struct iothub_device_message message = {
+            .body = body,
+            .body_size = (size_t)size,
+            .content_type = "application/json",
+            .content_encoding = "utf-8",
+        };
+        result = iothub_device_send_async(probe->device, &message, confirmed, (void *)(intptr_t)i,
+                                          error);
+    }
+    return result;
+}
+
+static enum iothub_result set(struct probe *probe, struct str rest, struct iothub_error *error)
+{
+    struct str name = STR_EMPTY;
+    struct str value_text = STR_EMPTY;
+    uint64_t value = 0;
+    (void)str_cut(rest, ' ', &name, &value_text);
+    for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+        if (str_equal(name, str_from(settings[i])) && str_to_u64(value_text, &value)) {
+            return iothub_device_set(probe->device, (enum iothub_device_setting)i, (int64_t)value,
+                                     error);
+        }
+    }
+    return IOTHUB_INVALID;
+}
+
+/* The words of `rest`, each ended by a NUL. */
+static enum iothub_result use_certificate(struct probe *probe, char *rest,
+                                          struct iothub_error *error)
+{
+    char *words[3] = {NULL};
+    for (size_t i = 0; i < ARRAY_SIZE(words) && rest != NULL; i++) {
+        words[i] = rest;
+        rest = strchr(rest, ' ');
+        if (rest != NULL) {
+            *rest++ = '\0';
+        }
+    }
+    return iothub_device_use_certificate(probe->device, words[0], words[1], words[2], error);
 }
 
 static enum iothub_result send_telemetry(struct probe *probe, struct str body,
@@ -120,35 +244,76 @@ static enum iothub_result report(struct probe *probe, const char *patch, struct 
     return status;
 }
 
-static void obey(struct probe *probe, struct str line)
+/* Commands that change what is to come. */
+static bool obey_setting(struct probe *probe, struct str command, char *rest,
+                         enum iothub_result *result, struct iothub_error *error)
 {
-    struct str command = STR_EMPTY;
-    struct str rest = STR_EMPTY;
-    struct iothub_error error = {.text = ""};
-    enum iothub_result status = IOTHUB_OK;
-    uint64_t lifetime_s = 0;
-    (void)str_cut(line, ' ', &command, &rest);
-    if (str_equal(command, STR("lifetime")) && str_to_u64(rest, &lifetime_s)) {
-        status = iothub_device_set(probe->device, IOTHUB_DEVICE_TOKEN_LIFETIME_S,
-                                   (int64_t)lifetime_s, &error);
-    } else if (str_equal(command, STR("connect"))) {
-        status = iothub_device_connect(probe->device, &error);
-        probe->connected = status == IOTHUB_OK;
+    if (str_equal(command, STR("set"))) {
+        *result = set(probe, str_from(rest), error);
+    } else if (str_equal(command, STR("certificate"))) {
+        *result = use_certificate(probe, rest, error);
+    } else if (str_equal(command, STR("signature"))) {
+        *result = iothub_device_use_signature(probe->device, rest, error);
+    } else if (str_equal(command, STR("answer-by"))) {
+        probe->deed = rest[0];
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static bool obey_connection(struct probe *probe, struct str command, enum iothub_result *result,
+                            struct iothub_error *error)
+{
+    if (str_equal(command, STR("connect"))) {
+        *result = iothub_device_connect(probe->device, error);
+        probe->connected = *result == IOTHUB_OK;
     } else if (str_equal(command, STR("disconnect"))) {
         iothub_device_disconnect(probe->device);
         probe->connected = false;
-    } else if (str_equal(command, STR("send"))) {
-        status = send_telemetry(probe, rest, &error);
-    } else if (str_equal(command, STR("report"))) {
-        status = report(probe, rest.data, &error);
-    } else if (str_equal(command, STR("twin"))) {
-        status = show_twin(probe, &error);
-    } else if (str_equal(command, STR("respond"))) {
-        status = iothub_device_respond(probe->device, probe->request_id, 200, rest.data, &error);
     } else {
-        status = IOTHUB_INVALID;
+        return false;
     }
-    say_status(status, error.text);
+    return true;
+}
+
+static enum iothub_result obey_sending(struct probe *probe, struct str command, const char *rest,
+                                       struct iothub_error *error)
+{
+    uint64_t number = 0;
+    if (str_equal(command, STR("send"))) {
+        return send_telemetry(probe, str_from(rest), error);
+    }
+    if (str_equal(command, STR("report"))) {
+        return report(probe, rest, error);
+    }
+    if (str_equal(command, STR("twin"))) {
+        return show_twin(probe, error);
+    }
+    if (str_equal(command, STR("respond"))) {
+        return iothub_device_respond(probe->device, probe->request_id, 200, rest, error);
+    }
+    if (str_equal(command, STR("burst")) && str_to_u64(str_from(rest), &number)) {
+        return send_burst(probe, (int)number, error);
+    }
+    if (str_equal(command, STR("flush")) && str_to_u64(str_from(rest), &number)) {
+        return iothub_device_flush(probe->device, (int)number, error);
+    }
+    return IOTHUB_INVALID;
+}
+
+static void obey(struct probe *probe, char *line)
+{
+    struct iothub_error error = {.text = ""};
+    enum iothub_result result = IOTHUB_OK;
+    const size_t size = strcspn(line, " ");
+    char *rest = line + size + (line[size] == ' ' ? 1 : 0);
+    const struct str command = str_of(line, size);
+    if (!obey_setting(probe, command, rest, &result, &error) &&
+        !obey_connection(probe, command, &result, &error)) {
+        result = obey_sending(probe, command, rest, &error);
+    }
+    say_status(result, error.text);
 }
 
 static bool input_waits(int timeout_ms)
@@ -159,11 +324,12 @@ static bool input_waits(int timeout_ms)
 
 int main(int argc, char **argv)
 {
-    struct probe probe = {.device = NULL};
+    struct probe probe = {.deed = 'n'};
     struct iothub_error error = {.text = ""};
     const struct iothub_device_handlers handlers = {
         .desired = desired_changed,
         .method = method_called,
+        .message = message_came,
         .connection = connection_changed,
         .ctx = &probe,
     };
@@ -184,7 +350,7 @@ int main(int argc, char **argv)
             break;
         } else {
             line[strcspn(line, "\n")] = '\0';
-            obey(&probe, str_from(line));
+            obey(&probe, line);
         }
     }
     iothub_device_destroy(probe.device);

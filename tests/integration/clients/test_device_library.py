@@ -119,6 +119,7 @@ def test_calls_outlast_a_cut_wire(emulator, wire, probe):
 
 
 def test_a_hub_that_stays_away_is_told(wire, probe):
+    ask(probe, "set answer-timeout-ms 8000")
     ask(probe, "connect")
     wire.cut()
     assert "still not connected" in ask(probe, 'report {"a":1}', "failed unavailable")
@@ -126,7 +127,7 @@ def test_a_hub_that_stays_away_is_told(wire, probe):
 
 
 def test_a_token_is_renewed_before_it_expires(owner, wire, probe):
-    ask(probe, "lifetime 5")
+    ask(probe, "set token-lifetime-s 5")
     ask(probe, "connect")
     deadline = time.monotonic() + 20
     while wire.accepted < 3 and time.monotonic() < deadline:
