@@ -11,17 +11,18 @@ static_assert(IOTHUB_TEXT_SIZE >= PROBLEM_TEXT_SIZE, "a problem's text fits");
 enum iothub_result device_failed(struct iothub_error *error, enum iothub_result result,
                                  const char *format, ...)
 {
-    if (error != NULL) {
-        struct problem problem;
-        va_list args;
-        va_start(args, format);
-        char text[IOTHUB_TEXT_SIZE + 8]; /* longer, that a cut is seen */
-        (void)vsnprintf(text, sizeof(text), format, args);
-        va_end(args);
-        problem_set(&problem, PROBLEM_NO_OFFSET, "%s", text); /* cuts at a whole character */
-        *error = (struct iothub_error){.result = result};
-        memcpy(error->text, problem.text, sizeof(problem.text));
+    if (error == NULL) {
+        return result;
     }
+    char text[IOTHUB_TEXT_SIZE + 8]; /* longer, that a cut is seen */
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    struct problem problem;
+    problem_set(&problem, PROBLEM_NO_OFFSET, "%s", text); /* cuts at a whole character */
+    *error = (struct iothub_error){.result = result};
+    memcpy(error->text, problem.text, sizeof(problem.text));
     return result;
 }
 

@@ -95,34 +95,37 @@ static enum iothub_result check_room(const struct iothub_device *device, size_t 
     return IOTHUB_OK;
 }
 
-/* Hands it to libmosquitto. *ret_outgoing is in device->pending then. */
-static enum iothub_result enqueue(struct iothub_device *device,
-                                  const struct iothub_device_message *message,
-                                  struct outgoing **ret_outgoing, struct iothub_error *error)
+/* Hands it to libmosquitto. In device->pending then; NULL: see *ret_result. */
+static struct outgoing *enqueue(struct iothub_device *device,
+                                const struct iothub_device_message *message,
+                                enum iothub_result *ret_result, struct iothub_error *error)
 {
     struct buf topic CLEANUP(buf_finish) = BUF_INIT(DEVICE_TOPIC_SIZE_MAX);
-    enum iothub_result result = message_check(message, device->module_id[0] != '\0', error);
-    if (result != IOTHUB_OK) {
-        return result;
+    *ret_result = message_check(message, device->module_id[0] != '\0', error);
+    if (*ret_result != IOTHUB_OK) {
+        return NULL;
     }
     topic_append_telemetry(&topic, device->device_id, device->module_id, message);
-    result = check_room(device, topic.size + message->body_size, error);
-    struct outgoing *outgoing = result == IOTHUB_OK ? mem_zalloc(sizeof(*outgoing)) : NULL;
+    *ret_result = check_room(device, topic.size + message->body_size, error);
+    if (*ret_result != IOTHUB_OK) {
+        return NULL;
+    }
+    struct outgoing *outgoing = mem_zalloc(sizeof(*outgoing));
     if (outgoing == NULL) {
-        return result != IOTHUB_OK ? result : device_no_memory(error);
+        *ret_result = device_no_memory(error);
+        return NULL;
     }
     outgoing->size = topic.size + message->body_size;
-    result = device_publish(device, &topic, str_of(message->body, message->body_size), 1,
-                            &outgoing->packet_id, error);
-    if (result != IOTHUB_OK) {
+    *ret_result = device_publish(device, &topic, str_of(message->body, message->body_size), 1,
+                                 &outgoing->packet_id, error);
+    if (*ret_result != IOTHUB_OK) {
         mem_free(outgoing);
-        return result;
+        return NULL;
     }
     list_append(&device->pending, &outgoing->link);
     device->pending_count++;
     device->pending_size += outgoing->size;
-    *ret_outgoing = outgoing;
-    return IOTHUB_OK;
+    return outgoing;
 }
 
 enum iothub_result iothub_device_send_async(struct iothub_device *device,
@@ -131,9 +134,9 @@ enum iothub_result iothub_device_send_async(struct iothub_device *device,
                                                          enum iothub_result result, void *ctx),
                                             void *ctx, struct iothub_error *error)
 {
-    struct outgoing *outgoing = NULL;
-    const enum iothub_result result = enqueue(device, message, &outgoing, error);
-    if (result == IOTHUB_OK) {
+    enum iothub_result result = IOTHUB_OK;
+    struct outgoing *outgoing = enqueue(device, message, &result, error);
+    if (outgoing != NULL) {
         outgoing->done = done;
         outgoing->ctx = ctx;
     }
@@ -145,10 +148,10 @@ enum iothub_result iothub_device_send(struct iothub_device *device,
                                       struct iothub_error *error)
 {
     const int64_t deadline_us = device_answer_deadline_us(device);
-    struct outgoing *outgoing = NULL;
+    enum iothub_result result = IOTHUB_OK;
     bool confirmed = false;
-    enum iothub_result result = enqueue(device, message, &outgoing, error);
-    if (result != IOTHUB_OK) {
+    struct outgoing *outgoing = enqueue(device, message, &result, error);
+    if (outgoing == NULL) {
         return result;
     }
     outgoing->ret_confirmed = &confirmed;

@@ -170,6 +170,7 @@ def test_other_methods_are_answered_during_a_reboot(emulator, owner, start):
         ("reboot_service", "IOTHUB_CONNECTION_STRING"),
         ("report_connectivity", "IOTHUB_DEVICE_CONNECTION_STRING"),
         ("reboot_device", "IOTHUB_DEVICE_CONNECTION_STRING"),
+        ("receive_messages", "IOTHUB_DEVICE_CONNECTION_STRING"),
         ("module_twin_listener", "IOTHUB_MODULE_CONNECTION_STRING"),
     ],
 )
@@ -224,3 +225,27 @@ def test_an_untrusted_certificate_is_refused_with_advice(emulator, owner):
         code, _, complaints = run(name, connection_string)
         assert code == 1
         assert "IOTHUB_CA_FILE" in complaints
+
+
+# ---- messages from the cloud ----
+
+
+def test_prints_messages_that_waited_and_those_that_come(emulator, owner, start):
+    device = owner.create_device("myFirstDevice")
+    queue = "/devices/myFirstDevice/messages/deviceBound"
+    headers = {"iothub-messageid": "m1", "iothub-contenttype": "text/plain", "iothub-app-for": "you"}
+    assert owner.post(queue, body=b"patience", headers=headers).status == 204
+    receiver = start("receive_messages", device_string(emulator, device))
+    assert receiver.wait_for("for: you").splitlines()[-4:] == [
+        "Message 1: patience",
+        "  message id: m1",
+        "  content type: text/plain",
+        "  for: you",
+    ]
+    assert owner.post(queue, body=b"and now").status == 204
+    receiver.wait_for("Message 2: and now")
+    assert receiver.interrupt() == 0
+    deadline = time.monotonic() + 10
+    while owner.get("/devices/myFirstDevice").json["cloudToDeviceMessageCount"] > 0:
+        assert time.monotonic() < deadline, "they are still in the queue"
+        time.sleep(0.05)
