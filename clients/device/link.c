@@ -185,6 +185,9 @@ enum iothub_result link_keep(struct iothub_device *device, int64_t wait_us,
         note_loss(device, &reason);
         return IOTHUB_OK;
     }
+    if (result == IOTHUB_REFUSED || result == IOTHUB_INVALID) {
+        device->wanted = false; /* only iothub_device_connect() tries again */
+    }
     if (result != IOTHUB_OK && error != NULL) {
         *error = reason;
     }

@@ -235,7 +235,8 @@ enum status message_read_bag(struct str bag, struct arena *arena,
         if (name == NULL || (has_value && text == NULL)) {
             return STATUS_NO_MEMORY;
         }
-        if (!read_system(name, text, &message) && properties != NULL) {
+        /* A text ends at a NUL, here as everywhere in C; without a name it is none. */
+        if (name[0] != '\0' && !read_system(name, text, &message) && properties != NULL) {
             properties[message.property_count++] =
                 (struct iothub_device_property){.name = name, .value = text};
         }

@@ -219,7 +219,8 @@ IOTHUB_API void iothub_device_disconnect(struct iothub_device *device);
 /*
  * Does what there is to do: reads, calls handlers, keeps the connection alive or makes it again.
  * Returns after `timeout_ms`, or earlier when something happened or a signal arrived. Fails only
- * when going on is no use, as when the hub no longer accepts the credentials.
+ * when going on is no use, as when the hub no longer accepts the credentials; then it takes
+ * iothub_device_connect() to try again.
  */
 IOTHUB_API IOTHUB_MUST_CHECK enum iothub_result
 iothub_device_run(struct iothub_device *device, int timeout_ms, struct iothub_error *error);

@@ -6,6 +6,7 @@
  *   set NAME VALUE      a setting                 send BODY       telemetry, with a property
  *   certificate CHAIN KEY [PASSPHRASE]            report JSON     a reported patch
  *   signature TOKEN     a new one                 twin            prints the twin
+ *   product TEXT        of the program            model TEXT      the device's model id
  *   connect                                       respond JSON    to the last method called
  *   disconnect                                    burst COUNT     messages without waiting
  *   flush MS            waits for them            answer-by DEED  what messages are met with
@@ -254,6 +255,10 @@ static bool obey_setting(struct probe *probe, struct str command, char *rest,
         *result = use_certificate(probe, rest, error);
     } else if (str_equal(command, STR("signature"))) {
         *result = iothub_device_use_signature(probe->device, rest, error);
+    } else if (str_equal(command, STR("product"))) {
+        *result = iothub_device_set_product(probe->device, rest, error);
+    } else if (str_equal(command, STR("model"))) {
+        *result = iothub_device_set_model(probe->device, rest, error);
     } else if (str_equal(command, STR("answer-by"))) {
         probe->deed = rest[0];
     } else {

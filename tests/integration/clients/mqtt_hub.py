@@ -40,13 +40,17 @@ class MqttHub:
     """
     The first connection is answered with the first step of `script` and so on; the last remains. A
     step is a CONNACK code, SILENT or CLOSE. Twin requests are answered with the statuses of
-    `twin_statuses`, in the same way.
+    `twin_statuses`, in the same way. `deliver`, a topic and a body, is published to who subscribed,
+    with QoS 1 and the packet identifier 7; `acknowledged` has the identifiers that came back.
     """
 
-    def __init__(self, folder, *script, twin_statuses=(204,)):
+    def __init__(self, folder, *script, twin_statuses=(204,), deliver=None):
         self.ca_path = certificate(folder)
         self.script = list(script)
         self.twin_statuses = list(twin_statuses)
+        self.deliver = deliver
+        self.filters = []
+        self.acknowledged = []
         self.times = []  # when each connection came
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(self.ca_path)
@@ -91,6 +95,12 @@ class MqttHub:
                     return
             elif first >> 4 == 8:
                 self.confirm(tls, body)
+                if self.deliver is not None:
+                    topic, payload = (part.encode() for part in self.deliver)
+                    packet = len(topic).to_bytes(2, "big") + topic + b"\0\x07" + payload
+                    tls.sendall(bytes([0x32, len(packet)]) + packet)
+            elif first >> 4 == 4:
+                self.acknowledged.append(int.from_bytes(body, "big"))
             elif first >> 4 == 3 and step == CLOSE:
                 return
             elif first >> 4 == 3 and b"$rid=" in body:
@@ -98,11 +108,12 @@ class MqttHub:
             elif first >> 4 == 12:
                 tls.sendall(b"\xd0\x00")
 
-    @staticmethod
-    def confirm(tls, body):
+    def confirm(self, tls, body):
         at, count = 2, 0
         while at < len(body):
-            at += 2 + int.from_bytes(body[at : at + 2], "big") + 1
+            size = int.from_bytes(body[at : at + 2], "big")
+            self.filters.append(body[at + 2 : at + 2 + size].decode())
+            at += 2 + size + 1
             count += 1
         tls.sendall(bytes([0x90, 2 + count]) + body[:2] + b"\x01" * count)
 

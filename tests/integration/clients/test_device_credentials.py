@@ -61,7 +61,7 @@ def start(emulator):
         one.__exit__()
 
 
-def ask(probe, command, answer="ok"):
+def ask(probe, command, answer="ok "):
     probe.say(command)
     return probe.wait_for(answer)
 

@@ -32,7 +32,7 @@ def probe(emulator, owner, wire):
         yield program
 
 
-def ask(probe, command, answer="ok"):
+def ask(probe, command, answer="ok "):
     probe.say(command)
     return probe.wait_for(answer)
 
@@ -114,7 +114,7 @@ def test_calls_outlast_a_cut_wire(emulator, wire, probe):
     probe.say("send while away")
     time.sleep(0.3)
     wire.mend()
-    probe.wait_for("ok")
+    probe.wait_for("ok ")
     assert len(journal(emulator, "telemetry")) == 1
 
 
@@ -153,8 +153,17 @@ def test_a_program_may_disconnect_and_come_back(emulator, probe):
     assert len(journal(emulator, "telemetry")) == 1
 
 
-@pytest.mark.parametrize("size, answer", [(200000, "ok"), (262145, "failed invalid")])
+@pytest.mark.parametrize("size, answer", [(200000, "ok "), (262145, "failed invalid")])
 def test_a_message_is_as_large_as_a_hub_takes(probe, size, answer):
     ask(probe, "connect")
     ask(probe, "send " + "x" * size, answer)
     ask(probe, "send small")
+
+
+def test_the_hub_is_told_the_model_and_the_program(emulator, owner, probe):
+    ask(probe, "model dtmi:com:example:Thermostat;1")
+    ask(probe, "product thermostat/2.1")
+    ask(probe, "connect")
+    assert owner.get("/twins/d1").json["modelId"] == "dtmi:com:example:Thermostat;1"
+    assert 'client="thermostat%2F2.1%20iothub-device%2F' in emulator.log()
+

@@ -43,7 +43,7 @@ def wire(emulator):
         yield one
 
 
-def ask(probe, command, answer="ok"):
+def ask(probe, command, answer="ok "):
     probe.say(command)
     return probe.wait_for(answer)
 

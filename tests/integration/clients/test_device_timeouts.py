@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The device library against hubs that do not answer, are busy, or are none."""
 
+import json
 import socket
 import threading
 import time
@@ -17,8 +18,8 @@ KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 def start():
     running = []
 
-    def start_probe(port, ca=None, host="localhost"):
-        text = f"HostName={host}:{port};DeviceId=d1;SharedAccessKey={KEY}"
+    def start_probe(port, ca=None, host="localhost", module=""):
+        text = f"HostName={host}:{port};DeviceId=d1;{module}SharedAccessKey={KEY}"
         running.append(Program("device_probe", text, ca=ca))
         return running[-1]
 
@@ -27,7 +28,7 @@ def start():
         one.__exit__()
 
 
-def ask(probe, command, answer="ok"):
+def ask(probe, command, answer="ok "):
     probe.say(command)
     return probe.wait_for(answer)
 
@@ -198,3 +199,29 @@ def test_a_hub_that_fell_silent_is_noticed(connected):
     probe, wire = connected
     wire.stall()
     assert "sign of life" in probe.wait_for("lost: ", 30)
+
+
+# ---- What a hub without Edge never sends ----
+
+
+def test_a_message_for_a_module_s_input_is_handled_and_acknowledged(start, tmp_path):
+    topic = "devices/d1/modules/m1/inputs/in1/%24.cdid=d2&colour=dark%20red"
+    with MqttHub(tmp_path, 0, deliver=(topic, "hello")) as hub:
+        probe = start(hub.port, ca=hub.ca_path, module="ModuleId=m1;")
+        probe.say("connect")
+        line = probe.wait_for("message ")
+        assert json.loads(line.partition("message ")[2]) == {
+            "body": "hello",
+            "input": "in1",
+            "properties": {"colour": "dark red"},
+        }
+        deadline = time.monotonic() + 10
+        while hub.acknowledged != [7]:
+            assert time.monotonic() < deadline, hub.acknowledged
+            time.sleep(0.02)
+        assert hub.filters == [
+            "$iothub/twin/res/#",
+            "$iothub/twin/PATCH/properties/desired/#",
+            "$iothub/methods/POST/#",
+            "devices/d1/modules/m1/inputs/#",
+        ]

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "clients/device/device_internal.h"
 
+#include <pthread.h>
 #include <stdio.h>
 
 #include "base/json.h"
@@ -338,6 +339,34 @@ static void request_ids_fit_or_the_call_is_passed_over(void **state)
     buf_finish(&heard.text);
 }
 
+/* ---- Threads ---- */
+
+static void *create_many(void *ctx)
+{
+    bool *good = ctx;
+    *good = true;
+    for (int i = 0; i < 20; i++) {
+        struct iothub_device *device CLEANUP(device_destroyp) = NULL;
+        *good = *good && iothub_device_create("HostName=h;DeviceId=d1;SharedAccessKey=" KEY, NULL,
+                                              &device, NULL) == IOTHUB_OK;
+    }
+    return NULL;
+}
+
+static void devices_of_several_threads_do_not_meet(void **state)
+{
+    (void)state;
+    pthread_t threads[4];
+    bool good[ARRAY_SIZE(threads)] = {false};
+    for (size_t i = 0; i < ARRAY_SIZE(threads); i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, create_many, &good[i]), 0);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(threads); i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_true(good[i]);
+    }
+}
+
 /* ---- Refused memory ---- */
 
 static void create_and_receive(void *ctx)
@@ -390,6 +419,7 @@ int main(void)
         cmocka_unit_test(an_answer_goes_to_the_one_who_waits),
         cmocka_unit_test(a_full_inbox_drops_and_remembers_to_ask),
         cmocka_unit_test(request_ids_fit_or_the_call_is_passed_over),
+        cmocka_unit_test(devices_of_several_threads_do_not_meet),
         cmocka_unit_test(refused_memory_is_told_and_nothing_leaks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
