@@ -226,6 +226,13 @@ enum iothub_result iothub_device_run(struct iothub_device *device, int timeout_m
 
 /* ---- Asking the hub ---- */
 
+enum iothub_result device_cannot_publish(struct iothub_error *error)
+{
+    return device_failed(error, IOTHUB_INVALID,
+                         "MQTT cannot carry this message: the id of a device that sends cannot "
+                         "have '#' or '+' in it");
+}
+
 /* A loss of the link is no failure: with QoS 1 libmosquitto has kept the message, and sends it on
  * the next connection; and who waits for an answer asks again. */
 enum iothub_result device_publish(struct iothub_device *device, const struct buf *topic,
@@ -243,9 +250,7 @@ enum iothub_result device_publish(struct iothub_device *device, const struct buf
     case STATUS_CORRUPT:
         break;
     }
-    return device_failed(error, IOTHUB_INVALID,
-                         "MQTT cannot carry this message: an id of a device cannot have '#' or '+' "
-                         "there");
+    return device_cannot_publish(error);
 }
 
 static bool is_busy(int status)

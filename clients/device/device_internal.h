@@ -97,6 +97,7 @@ struct iothub_device {
 
     struct list pending;   /* of struct outgoing: not confirmed yet, oldest first */
     struct list confirmed; /* of struct outgoing: to be told to the program */
+    size_t held_count;     /* of them, those that libmosquitto does not have yet: the last */
     size_t pending_count;
     size_t pending_size;
 
@@ -165,6 +166,9 @@ MUST_CHECK enum iothub_result device_publish(struct iothub_device *device, const
                                              struct str body, int qos, int *ret_id,
                                              struct iothub_error *error);
 
+/* Says that MQTT cannot carry such a topic. */
+enum iothub_result device_cannot_publish(struct iothub_error *error);
+
 /* connection.c */
 
 void connection_listen(struct mosquitto *mosquitto); /* sets the callbacks */
@@ -203,7 +207,8 @@ MUST_CHECK enum status inbox_deliver(struct iothub_device *device);
 /* outbox.c */
 
 void outbox_init(struct iothub_device *device);
-void outbox_finish(struct iothub_device *device); /* tells what was never confirmed */
+void outbox_finish(struct iothub_device *device);  /* tells what was never confirmed */
+void outbox_release(struct iothub_device *device); /* what was held, once CONNACK has come */
 void outbox_confirm(struct iothub_device *device, int packet_id);
 void outbox_deliver(struct iothub_device *device); /* tells the program what was confirmed */
 

@@ -93,6 +93,9 @@ static enum iothub_result step(struct iothub_device *device, int64_t wait_us,
 {
     const bool was_up = device->state == LINK_UP;
     const enum iothub_result result = connection_step(device, wait_us, error);
+    if (device->state >= LINK_SUBSCRIBING && device->held_count > 0) {
+        outbox_release(device);
+    }
     return result == IOTHUB_OK && !was_up && device->state == LINK_UP ? came_up(device, error)
                                                                       : result;
 }

@@ -9,11 +9,17 @@
 /*
  * A message that libmosquitto has, which keeps and repeats it until PUBACK comes. Confirmations
  * come in the order of sending, so the one looked for is almost always the first.
+ *
+ * Between CONNECT and CONNACK libmosquitto would send a new message at once, and only then repeat
+ * the older ones. So it gets none in that time: they are held here, behind the others.
  */
 struct outgoing {
     struct list link; /* in device->pending, then in device->confirmed */
-    int packet_id;
+    int packet_id;    /* 0: held */
     size_t size;
+    char *topic; /* owned, while held; else NULL */
+    char *body;  /* likewise */
+    size_t body_size;
     bool *ret_confirmed; /* where iothub_device_send() looks; NULL: it does not, or no more */
     void (*done)(struct iothub_device *device, enum iothub_result result, void *ctx);
     void *ctx;
@@ -25,6 +31,20 @@ void outbox_init(struct iothub_device *device)
     list_init(&device->confirmed);
 }
 
+static void drop_copy(struct outgoing *outgoing)
+{
+    mem_free(outgoing->topic);
+    mem_free(outgoing->body);
+    outgoing->topic = NULL;
+    outgoing->body = NULL;
+}
+
+static void outgoing_destroy(struct outgoing *outgoing)
+{
+    drop_copy(outgoing);
+    mem_free(outgoing);
+}
+
 static void tell(struct iothub_device *device, struct list *from, enum iothub_result result)
 {
     struct outgoing *outgoing = LIST_ENTRY(from->next, struct outgoing, link);
@@ -32,7 +52,7 @@ static void tell(struct iothub_device *device, struct list *from, enum iothub_re
     if (outgoing->done != NULL) {
         outgoing->done(device, result, outgoing->ctx);
     }
-    mem_free(outgoing);
+    outgoing_destroy(outgoing);
 }
 
 void outbox_finish(struct iothub_device *device)
@@ -95,18 +115,68 @@ static enum iothub_result check_room(const struct iothub_device *device, size_t 
     return IOTHUB_OK;
 }
 
-/* Hands it to libmosquitto. In device->pending then; NULL: see *ret_result. */
+static enum iothub_result hold(struct iothub_device *device, struct outgoing *outgoing,
+                               struct str topic, struct str body, struct iothub_error *error)
+{
+    outgoing->topic = device_copy_text(topic);
+    outgoing->body = device_copy_text(body);
+    outgoing->body_size = body.size;
+    if (outgoing->topic == NULL || outgoing->body == NULL) {
+        return device_no_memory(error);
+    }
+    if (mosquitto_pub_topic_check(outgoing->topic) != MOSQ_ERR_SUCCESS) {
+        return device_cannot_publish(error);
+    }
+    device->held_count++;
+    return IOTHUB_OK;
+}
+
+void outbox_release(struct iothub_device *device)
+{
+    for (struct list *at = device->pending.next; device->held_count > 0 && at != &device->pending;
+         at = at->next) {
+        struct outgoing *outgoing = LIST_ENTRY(at, struct outgoing, link);
+        if (outgoing->packet_id != 0) {
+            continue;
+        }
+        struct buf topic CLEANUP(buf_finish) = BUF_INIT(DEVICE_TOPIC_SIZE_MAX);
+        buf_append_str(&topic, str_from(outgoing->topic));
+        if (device_publish(device, &topic, str_of(outgoing->body, outgoing->body_size), 1,
+                           &outgoing->packet_id, NULL) != IOTHUB_OK) {
+            outgoing->packet_id = 0;
+            return; /* no memory now: the next turn tries again */
+        }
+        drop_copy(outgoing);
+        device->held_count--;
+    }
+}
+
+static enum iothub_result hand_over(struct iothub_device *device, struct outgoing *outgoing,
+                                    const struct iothub_device_message *message,
+                                    struct iothub_error *error)
+{
+    struct buf topic CLEANUP(buf_finish) = BUF_INIT(DEVICE_TOPIC_SIZE_MAX);
+    const struct str body = str_of(message->body, message->body_size);
+    topic_append_telemetry(&topic, device->device_id, device->module_id, message);
+    enum iothub_result result = check_room(device, topic.size + body.size, error);
+    if (result != IOTHUB_OK) {
+        return result;
+    }
+    if (buf_status(&topic) != STATUS_OK) {
+        return device_no_memory(error); /* its size was checked */
+    }
+    outgoing->size = topic.size + body.size;
+    return device->state == LINK_CONNECTING || device->held_count > 0
+               ? hold(device, outgoing, buf_str(&topic), body, error)
+               : device_publish(device, &topic, body, 1, &outgoing->packet_id, error);
+}
+
+/* In device->pending then; NULL: see *ret_result. */
 static struct outgoing *enqueue(struct iothub_device *device,
                                 const struct iothub_device_message *message,
                                 enum iothub_result *ret_result, struct iothub_error *error)
 {
-    struct buf topic CLEANUP(buf_finish) = BUF_INIT(DEVICE_TOPIC_SIZE_MAX);
     *ret_result = message_check(message, device->module_id[0] != '\0', error);
-    if (*ret_result != IOTHUB_OK) {
-        return NULL;
-    }
-    topic_append_telemetry(&topic, device->device_id, device->module_id, message);
-    *ret_result = check_room(device, topic.size + message->body_size, error);
     if (*ret_result != IOTHUB_OK) {
         return NULL;
     }
@@ -115,11 +185,9 @@ static struct outgoing *enqueue(struct iothub_device *device,
         *ret_result = device_no_memory(error);
         return NULL;
     }
-    outgoing->size = topic.size + message->body_size;
-    *ret_result = device_publish(device, &topic, str_of(message->body, message->body_size), 1,
-                                 &outgoing->packet_id, error);
+    *ret_result = hand_over(device, outgoing, message, error);
     if (*ret_result != IOTHUB_OK) {
-        mem_free(outgoing);
+        outgoing_destroy(outgoing);
         return NULL;
     }
     list_append(&device->pending, &outgoing->link);

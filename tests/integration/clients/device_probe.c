@@ -9,6 +9,7 @@
  *   product TEXT        of the program            model TEXT      the device's model id
  *   connect                                       respond JSON    to the last method called
  *   disconnect                                    burst COUNT     messages without waiting
+ *   stream COUNT        one each 5 ms, whatever happens meanwhile
  *   flush MS            waits for them            answer-by DEED  what messages are met with
  *   (end of input)      ends the program
  *
@@ -163,7 +164,8 @@ static void confirmed(struct iothub_device *device, enum iothub_result result, v
     (void)fflush(stdout);
 }
 
-static enum iothub_result send_burst(struct probe *probe, int count, struct iothub_error *error)
+static enum iothub_result send_burst(struct probe *probe, int count, int pause_ms,
+                                     struct iothub_error *error)
 {
     enum iothub_result result = IOTHUB_OK;
     for (int i = 0; result == IOTHUB_OK && i < count; i++) {
@@ -177,6 +179,9 @@ static enum iothub_result send_burst(struct probe *probe, int count, struct ioth
         };
         result = iothub_device_send_async(probe->device, &message, confirmed, (void *)(intptr_t)i,
                                           error);
+        if (result == IOTHUB_OK && pause_ms > 0) {
+            result = iothub_device_run(probe->device, pause_ms, error);
+        }
     }
     return result;
 }
@@ -299,7 +304,10 @@ static enum iothub_result obey_sending(struct probe *probe, struct str command, 
         return iothub_device_respond(probe->device, probe->request_id, 200, rest, error);
     }
     if (str_equal(command, STR("burst")) && str_to_u64(str_from(rest), &number)) {
-        return send_burst(probe, (int)number, error);
+        return send_burst(probe, (int)number, 0, error);
+    }
+    if (str_equal(command, STR("stream")) && str_to_u64(str_from(rest), &number)) {
+        return send_burst(probe, (int)number, 5, error);
     }
     if (str_equal(command, STR("flush")) && str_to_u64(str_from(rest), &number)) {
         return iothub_device_flush(probe->device, (int)number, error);

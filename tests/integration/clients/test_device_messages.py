@@ -191,6 +191,22 @@ def test_what_was_under_way_when_the_wire_was_cut_arrives_all_the_same(emulator,
     assert told(probe.output.decode()) == [f"stored {i}" for i in range(600)]  # once each
 
 
+def test_what_is_sent_while_the_device_comes_back_does_not_overtake(emulator, start):
+    with Wire(emulator.ports["mqtt"], delay_s=0.1) as slow:
+        probe = start(slow)
+        ask(probe, "set retry-first-ms 50")
+        ask(probe, "connect")
+        probe.say("stream 250")  # for a second and a quarter, and more
+        probe.wait_for("stored 10")
+        slow.cut()
+        probe.wait_for("lost: ")
+        slow.mend()
+        probe.wait_for("ok ")
+        ask(probe, "flush 30000")
+    assert list(dict.fromkeys(telemetry(emulator))) == list(range(250))
+    assert told(probe.output.decode()) == [f"stored {i}" for i in range(250)]
+
+
 def test_more_than_may_wait_is_refused_and_nothing_is_lost(emulator, start):
     with Wire(emulator.ports["mqtt"], delay_s=0.1) as slow:
         probe = start(slow)
