@@ -3,7 +3,6 @@
 
 import json
 import re
-import time
 
 import pytest
 
@@ -20,30 +19,7 @@ BAR = replaced(
 )
 
 
-class Slow:
-    """A socket that takes its time."""
-
-    def __init__(self, socket, delay_s):
-        self.socket = socket
-        self.delay_s = delay_s
-
-    def recv(self, size):
-        chunk = self.socket.recv(size)
-        time.sleep(self.delay_s)
-        return chunk
-
-    def shutdown(self, how):
-        self.socket.shutdown(how)
-
-
-class SlowWire(Wire):
-    """A wire to the emulator that is as slow as to a hub far away."""
-
-    delay_s = 0.12
-
-    def relay(self, source, sink):
-        answers = source.getpeername()[1] == self.target
-        super().relay(Slow(source, self.delay_s) if answers else source, sink)
+ROUND_TRIP_S = 0.12  # as to a hub far away
 
 
 @pytest.fixture
@@ -88,7 +64,7 @@ def bars(screen):
 def test_a_fleet_is_made_and_looked_at(hub, open_terminal, tmp_path):
     ready = json.loads(hub.ready_path.read_text())
     terminal = open_terminal()
-    with SlowWire(hub.ports["httpsAlt"]) as wire:
+    with Wire(hub.ports["httpsAlt"], delay_s=ROUND_TRIP_S / 2) as wire:
         ready["ports"]["https"] = ready["ports"]["httpsAlt"] = wire.port
         far_away = tmp_path / "far-away.json"
         far_away.write_text(json.dumps(ready))
