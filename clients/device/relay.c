@@ -20,7 +20,7 @@ enum {
     GROUP_BITS = 7,
 };
 
-static_assert(RELAY_SIZE_MAX > 4 * CHUNK_SIZE, "there is room to read into");
+static_assert(RELAY_SIZE_MAX > CHUNK_SIZE, "there is room to read into");
 
 void relay_init(struct relay *relay)
 {
