@@ -191,10 +191,32 @@ void doctor_check_ports(struct doctor *doctor)
 
 /* ---- 443 ---- */
 
-static bool may_bind_443(void)
+/* CAP_NET_BIND_SERVICE is bit 10 of the hexadecimal number behind "CapEff:". */
+static bool has_capability(long pid)
+{
+    CLEANUP(buf_finish) struct buf text = BUF_INIT(FILES_SIZE_MAX);
+    char where[64];
+    (void)snprintf(where, sizeof(where), "/proc/%ld/status", pid);
+    if (files_read(where, &text, NULL) != STATUS_OK) {
+        return false;
+    }
+    struct str rest = buf_str(&text);
+    struct str line;
+    while (str_cut(rest, '\n', &line, &rest)) {
+        if (str_starts(line, STR("CapEff:")) && line.size > 10) {
+            return memchr("4567cdef", line.data[line.size - 3], 8) != NULL;
+        }
+    }
+    return false;
+}
+
+static bool may_bind_443(long pid)
 {
     CLEANUP(buf_finish) struct buf text = BUF_INIT(FILES_SIZE_MAX);
     uint64_t from = 0;
+    if (has_capability(pid)) {
+        return true;
+    }
     if (files_read(UNPRIVILEGED_FROM, &text, NULL) != STATUS_OK) {
         return false;
     }
@@ -247,7 +269,7 @@ void doctor_check_port_443(struct doctor *doctor)
         say_holder(doctor, state, HTTPS_PORT,
                    ": service SDKs of Node, Java and .NET, and WebSockets, dial it; stop it and "
                    "start the emulator again");
-    } else if (may_bind_443()) {
+    } else if (may_bind_443(doctor->ready.pid)) {
         doctor_say(doctor, state, "not bound, though it may be: start the emulator again");
         doctor_mend_restart(doctor, "");
     } else {

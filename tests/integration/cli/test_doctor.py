@@ -121,6 +121,13 @@ def test_443_cannot_be_bound(machine):
     machine.doctor("--sdk node").only_ok("port 443")
 
 
+def test_443_was_not_asked_for(machine):
+    machine.start_emulator("--memory", "--https-port", "8444")
+    finding = machine.doctor("--sdk node").the("port 443", "wrong", "though it may be")
+    restart(machine, finding)
+    machine.doctor("--sdk node").only_ok("port 443")
+
+
 def test_443_may_be_bound_by_anybody_now(machine):
     machine.start_emulator("--memory", prefix=UNPRIVILEGED)
     machine.sh("echo 443 >/proc/sys/net/ipv4/ip_unprivileged_port_start")
