@@ -20,7 +20,7 @@ static enum cli_exit no_hub(enum ready_result result, const struct problem *prob
     return cli_fail(CLI_MISUSED,
                     "no hub is known. Either put its service connection string into "
                     "" CLI_CONNECTION_VARIABLE ",\nor give it after --login,\nor start an emulator "
-                    "on this machine, which is then found by its ready file (%s)",
+                    "on this machine (iothub-emulator), which is then found by its ready file (%s)",
                     problem->text);
 }
 

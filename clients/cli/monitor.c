@@ -201,6 +201,7 @@ static enum cli_exit watch(struct monitor *monitor, const struct hub *hub,
         if (iothub_reader_receive(reader, WAIT_MS, &event, &error) != IOTHUB_OK) {
             return hub_fail(hub, &error);
         }
+        cli_rows_heed_reader();
         if (event == NULL && was_quiet_too_long(monitor)) {
             cli_say("no event came for %ld s", cli_number(monitor->call, "timeout", 0));
             return CLI_DONE;

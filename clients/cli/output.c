@@ -2,6 +2,7 @@
 #include "clients/cli/output.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,6 +24,14 @@ static enum cli_exit could_not_write(int error)
         (void)raise(SIGPIPE);
     }
     return cli_fail(CLI_FAILED, "the answer could not be written: %s", strerror(error));
+}
+
+void cli_rows_heed_reader(void)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO}; /* POLLERR need not be asked for */
+    if (poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0) {
+        (void)could_not_write(EPIPE);
+    }
 }
 
 static enum cli_exit write_out(struct buf *out, bool at_once)

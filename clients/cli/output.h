@@ -66,6 +66,12 @@ void cli_rows_begin_stream(struct cli_rows *rows, const struct cli_call *call,
 bool cli_rows_add(struct cli_rows *rows, const cJSON *row);
 
 /*
+ * For streams with nothing to write for a while: has whoever read standard output gone (`| head`)?
+ * The program then ends as one that writes into a closed pipe.
+ */
+void cli_rows_heed_reader(void);
+
+/*
  * Writes what is left and frees everything. `so_far` is what the command would return: when that is
  * no CLI_DONE, a JSON array is left open, so that nobody takes it for the whole. Call it once,
  * whatever happened.

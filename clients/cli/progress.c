@@ -155,7 +155,7 @@ void progress_hide(void)
     }
 }
 
-void progress_stop(struct progress *progress)
+void progress_stop(const struct progress *progress)
 {
     if (current == progress) {
         progress_hide();

@@ -27,7 +27,7 @@ struct progress {
 
 void progress_start(struct progress *progress, const char *what, uint64_t total);
 void progress_step(struct progress *progress, uint64_t done); /* so many in all, up to now */
-void progress_stop(struct progress *progress);                /* clears it away */
+void progress_stop(const struct progress *progress);          /* clears it away */
 
 /* Clears the bar that is shown, if any, so that something else can be written; it comes back with
  * the next step. Also clears the ^C that a terminal shows for a Ctrl-C that was caught. */

@@ -72,7 +72,7 @@ static enum cli_exit run(const struct cli_call *call)
     telemetry.plan.count = (uint64_t)cli_number(call, "count", 1);
     telemetry.plan.patience_us = PATIENCE_US;
     if (exit_code == CLI_DONE && cli_given(call, "interval")) {
-        exit_code = telemetry_seconds(call, "interval", true, &telemetry.plan.interval_us);
+        exit_code = telemetry_seconds(call, "interval", &telemetry.plan.interval_us);
     }
     if (exit_code != CLI_DONE) {
         return exit_code;

@@ -13,7 +13,6 @@
 enum {
     WAIT_MS = 100,
     COUNT_MAX = 1000000000,
-    RATE_MAX = 100000,
     FAILURES_SAID = 5,
     SUMMARY_MAX = 1024,
     JSON_MAX = 1 << 20,
@@ -48,13 +47,10 @@ static void say_remark(struct show *show, const cJSON *row, struct str event)
 {
     const struct str device = json_str(json_member(row, "deviceId"));
     const struct str reason = json_str(json_member(row, "reason"));
-    if (str_equal(event, STR("lost"))) {
-        cli_say("%.*s: %.*s", STR_ARG(device), STR_ARG(reason));
-    } else if (str_equal(event, STR("back"))) {
+    const bool failed = str_equal(event, STR("failed"));
+    if (str_equal(event, STR("back"))) {
         cli_say("%.*s is connected again", STR_ARG(device));
-    } else if (str_equal(event, STR("expiring"))) {
-        cli_say("%.*s: %.*s", STR_ARG(device), STR_ARG(reason));
-    } else if (str_equal(event, STR("failed")) && show->failures++ < FAILURES_SAID) {
+    } else if (reason.size > 0 && (!failed || show->failures++ < FAILURES_SAID)) {
         cli_say("%.*s: %.*s", STR_ARG(device), STR_ARG(reason));
     }
 }
@@ -222,6 +218,7 @@ static void watch(struct show *show)
         }
         cJSON_Delete(row);
         show_progress(show);
+        cli_rows_heed_reader();
         if (!wanted || signals_interrupted()) {
             simulator_stop(show->simulator);
         }
@@ -285,11 +282,10 @@ static enum cli_exit read_pace(const struct cli_call *call, struct simulation *p
         return cli_fail(CLI_MISUSED, "--rate and --interval exclude each other");
     }
     if (cli_given(call, "rate")) {
-        plan->interval_us = (int64_t)(SECOND_US / (double)cli_number(call, "rate", 1) + 0.5);
+        return telemetry_rate(call, "rate", &plan->interval_us);
     }
-    return cli_given(call, "interval")
-               ? telemetry_seconds(call, "interval", true, &plan->interval_us)
-               : CLI_DONE;
+    return cli_given(call, "interval") ? telemetry_seconds(call, "interval", &plan->interval_us)
+                                       : CLI_DONE;
 }
 
 static enum cli_exit find_actors(const struct cli_call *call, struct acting *ret_acting)
@@ -359,9 +355,7 @@ static const struct cli_option options[] = {
     TELEMETRY_OPTIONS,
     {.name = "rate",
      .value = "NUMBER",
-     .min = 1,
-     .max = RATE_MAX,
-     .meaning = "messages of each device in a second; by default 1"},
+     .meaning = "messages of each device in a second, such as 10 or 0.5; by default 1"},
     {.name = "interval",
      .alias = "msg-interval|mi",
      .value = "SECONDS",

@@ -6,7 +6,7 @@
 #include "base/decimal.h"
 #include "clients/cli/json_argument.h"
 
-enum { ARENA_MAX = 1 << 20, LONGEST_S = 86400 };
+enum { ARENA_MAX = 1 << 20, LONGEST_S = 86400, RATE_MAX = 100000 };
 
 #define SECOND_US 1e6
 
@@ -126,16 +126,34 @@ static bool is_decimal(struct str text)
            (!has_point || str_to_u64(after, &ignored));
 }
 
-enum cli_exit telemetry_seconds(const struct cli_call *call, const char *option, bool or_none,
-                                int64_t *ret_us)
+/* The option's value, which is not below 0; -1 when it is no number. */
+static double number_of(const struct cli_call *call, const char *option)
 {
     const struct str text = str_from(cli_value(call, option));
-    const double number = is_decimal(text) ? decimal_decode(text) : -1.0;
-    if (number > LONGEST_S || number < (or_none ? 0.0 : 1 / SECOND_US)) {
+    return is_decimal(text) ? decimal_decode(text) : -1.0;
+}
+
+enum cli_exit telemetry_seconds(const struct cli_call *call, const char *option, int64_t *ret_us)
+{
+    const double number = number_of(call, option);
+    if (number < 0.0 || number > LONGEST_S) {
         return cli_fail(CLI_MISUSED,
-                        "--%s is a number of seconds, such as 2 or 0.25, at most %d, not '%.*s'",
-                        option, (int)LONGEST_S, STR_ARG(text));
+                        "--%s is a number of seconds, such as 2 or 0.25, at most %d, not '%s'",
+                        option, (int)LONGEST_S, cli_value(call, option));
     }
     *ret_us = (int64_t)(number * SECOND_US + 0.5);
+    return CLI_DONE;
+}
+
+enum cli_exit telemetry_rate(const struct cli_call *call, const char *option,
+                             int64_t *ret_interval_us)
+{
+    const double number = number_of(call, option);
+    if (number < 1.0 / LONGEST_S || number > RATE_MAX) {
+        return cli_fail(CLI_MISUSED,
+                        "--%s is how many a second, such as 10 or 0.5, at most %d, not '%s'",
+                        option, (int)RATE_MAX, cli_value(call, option));
+    }
+    *ret_interval_us = (int64_t)(SECOND_US / number + 0.5);
     return CLI_DONE;
 }

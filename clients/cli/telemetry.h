@@ -41,8 +41,13 @@ MUST_CHECK enum cli_exit telemetry_read(const struct cli_call *call, const char 
                                         struct telemetry *ret_telemetry);
 void telemetry_finish(struct telemetry *telemetry);
 
-/* A number of seconds, such as 2 or 0.25, above 0 (or from 0, with `or_none`) and up to a day. */
+/* The option's value, a number of seconds such as 2, 0.25 or 0, up to a day. */
 MUST_CHECK enum cli_exit telemetry_seconds(const struct cli_call *call, const char *option,
-                                           bool or_none, int64_t *ret_us);
+                                           int64_t *ret_us);
+
+/* The option's value, so many a second, as the time between two: 10 or 0.5, from once a day up to
+ * 100000. */
+MUST_CHECK enum cli_exit telemetry_rate(const struct cli_call *call, const char *option,
+                                        int64_t *ret_interval_us);
 
 #endif

@@ -20,7 +20,7 @@ enum {
 #define TWO_PI    6.283185307179586
 
 struct template_part {
-    void (*append)(struct buf *out, const struct template_part *part, double *walk,
+    void (*append)(struct buf *out, const struct template_part *part, size_t index,
                    struct template_state *state, const struct template_moment *moment);
     const struct str *words; /* in the arena; a literal's only one is its text */
     size_t word_count;
@@ -44,42 +44,42 @@ static void append_real(struct buf *out, const struct template_part *part, doubl
 }
 
 #define PART_FUNCTION(name)                                                                        \
-    static void name(struct buf *out, const struct template_part *part, double *walk,              \
+    static void name(struct buf *out, const struct template_part *part, size_t index,              \
                      struct template_state *state, const struct template_moment *moment)
 
 PART_FUNCTION(append_literal)
 {
-    (void)walk, (void)state, (void)moment;
+    (void)index, (void)state, (void)moment;
     buf_append_str(out, part->words[0]);
 }
 
 PART_FUNCTION(append_n)
 {
-    (void)part, (void)walk, (void)state;
+    (void)part, (void)index, (void)state;
     buf_append_format(out, "%llu", (unsigned long long)moment->n);
 }
 
 PART_FUNCTION(append_device)
 {
-    (void)part, (void)walk, (void)state;
+    (void)part, (void)index, (void)state;
     buf_append_str(out, str_from(moment->device_id));
 }
 
 PART_FUNCTION(append_time)
 {
-    (void)part, (void)walk, (void)state;
+    (void)part, (void)index, (void)state;
     clock_append_iso(out, moment->now_us);
 }
 
 PART_FUNCTION(append_unix)
 {
-    (void)part, (void)walk, (void)state;
+    (void)part, (void)index, (void)state;
     buf_append_format(out, "%lld", (long long)(moment->now_us / CLOCK_SECOND));
 }
 
 PART_FUNCTION(append_uuid)
 {
-    (void)part, (void)walk, (void)moment;
+    (void)part, (void)index, (void)moment;
     char text[RANDOM_UUID_SIZE];
     random_uuid(state->random, text);
     buf_append_str(out, str_from(text));
@@ -87,14 +87,14 @@ PART_FUNCTION(append_uuid)
 
 PART_FUNCTION(append_random)
 {
-    (void)walk, (void)moment;
+    (void)index, (void)moment;
     const double fraction = random_fraction(state->random);
     append_real(out, part, part->low + fraction * (part->high - part->low));
 }
 
 PART_FUNCTION(append_int)
 {
-    (void)walk, (void)moment;
+    (void)index, (void)moment;
     const double count = part->high - part->low + 1;
     const double value = part->low + floor(random_fraction(state->random) * count);
     buf_append_format(out, "%.0f", value);
@@ -102,7 +102,7 @@ PART_FUNCTION(append_int)
 
 PART_FUNCTION(append_choice)
 {
-    (void)walk, (void)moment;
+    (void)index, (void)moment;
     const size_t choices = part->word_count - 1;
     buf_append_str(out, part->words[1 + (size_t)(random_u64(state->random) % choices)]);
 }
@@ -111,6 +111,7 @@ PART_FUNCTION(append_choice)
  * bounds. */
 PART_FUNCTION(append_walk)
 {
+    double *walk = &state->walks[index];
     const double range = part->high - part->low;
     const double fraction = random_fraction(state->random);
     if (moment->n <= 1 || isnan(*walk)) {
@@ -125,7 +126,7 @@ PART_FUNCTION(append_walk)
 
 PART_FUNCTION(append_wave)
 {
-    (void)walk, (void)state;
+    (void)index, (void)state;
     const double height = sin(TWO_PI * (double)moment->n / part->period);
     append_real(out, part, part->low + (part->high - part->low) * (height + 1) / 2);
 }
@@ -133,7 +134,7 @@ PART_FUNCTION(append_wave)
 static const struct place {
     const char *name;
     const char *needs; /* what follows the name */
-    void (*append)(struct buf *out, const struct template_part *part, double *walk,
+    void (*append)(struct buf *out, const struct template_part *part, size_t index,
                    struct template_state *state, const struct template_moment *moment);
     size_t numbers; /* how many numbers it needs, the first two being LOW and HIGH */
     bool whole;     /* whole numbers */
@@ -382,6 +383,6 @@ void template_append(struct buf *out, const struct template *template, struct te
     assert(state->walks != NULL);
     for (size_t i = 0; i < template->part_count; i++) {
         const struct template_part *part = &template->parts[i];
-        part->append(out, part, &state->walks[i], state, moment);
+        part->append(out, part, i, state, moment);
     }
 }

@@ -4,6 +4,7 @@
 import hashlib
 import json
 import re
+import signal
 import ssl
 import time
 from pathlib import Path
@@ -222,6 +223,18 @@ def test_sends_at_a_rate_that_holds(iothub, dev1, telemetry):
     assert all(18 <= body["temperature"] <= 30 for body in bodies)
 
 
+def test_rates_may_be_slow(iothub, dev1):
+    last = finished(iothub("simulate", "dev1", "--rate", "2.5", "--count", 3))
+    assert last["seconds"] == pytest.approx(0.8, abs=0.1)
+
+
+def test_it_ends_when_its_reader_has_gone(iothub, dev1):
+    with iothub.start("simulate", "dev1", "--count", 0) as program:
+        next_row(program, "connected")
+        program.process.stdout.close()
+        assert program.process.wait(10) == -signal.SIGPIPE
+
+
 def test_the_same_seed_sends_the_same(iothub, owner, telemetry):
     runs = []
     for device in ("a", "b", "c"):
@@ -362,7 +375,8 @@ def test_ctrl_c_ends_it_in_good_order(iothub, dev1, telemetry):
         (["dev1", "--rate", "5", "--interval", "1"], "exclude each other"),
         (["dev1", "--irp", "{a:1}"], "--init-reported-properties"),
         (["dev1", "--mrp", "{"], "--method-response-payload"),
-        (["dev1", "--rate", "0"], "--rate is a whole number"),
+        (["dev1", "--rate", "0"], "--rate is how many a second"),
+        (["dev1", "--rate", "fast"], "--rate is how many a second"),
         (["--devices", "1001"], "--devices is a whole number from 1 to 1000"),
     ],
 )
