@@ -19,6 +19,8 @@
 
 #define GOODBYE_US  (CLOCK_SECOND) /* for DISCONNECT to leave */
 
+enum { CHUNK_SIZE = 16384 }; /* a TLS record's worth */
+
 /* ---- What libmosquitto tells us; called from within connection_step() ---- */
 
 static void add_filter(char **filters, int *count, struct buf *filter)
@@ -177,12 +179,27 @@ static enum iothub_result too_late(const struct iothub_device *device, struct io
         [LINK_UP] = "answer",
     };
     const char *what = missing[device->state];
-    if (device->wire.state == WIRE_SHAKING) {
+    if (device->state == LINK_DIALLING && stream_state(device->stream) == STREAM_SHAKING) {
         what = "begin to speak TLS";
     }
     return device_failed(error, IOTHUB_UNAVAILABLE, "%s, port %u did not %s within %d ms",
                          device->endpoint.host, (unsigned)device->endpoint.port, what,
                          (int)device->settings[IOTHUB_DEVICE_CONNECT_TIMEOUT_MS]);
+}
+
+/* What clients/endpoint says; `problem` holds the words. */
+static enum iothub_result stream_failed(enum iothub_result result, const struct problem *problem,
+                                        struct iothub_error *error)
+{
+    return result == IOTHUB_NO_MEMORY ? device_no_memory(error)
+                                      : device_failed(error, result, "%s", problem->text);
+}
+
+static enum iothub_result broken(const struct iothub_device *device, struct iothub_error *error)
+{
+    return device_failed(error, IOTHUB_UNAVAILABLE, "the connection to %s, port %u was lost: %s",
+                         device->endpoint.host, (unsigned)device->endpoint.port,
+                         stream_why(device->stream));
 }
 
 /* ---- Dialling ---- */
@@ -209,6 +226,20 @@ static void append_user_name(const struct iothub_device *device, struct buf *out
     }
 }
 
+static enum iothub_result open_stream(struct iothub_device *device, struct iothub_error *error)
+{
+    struct problem problem = {.offset = PROBLEM_NO_OFFSET};
+    const struct stream_target target = {
+        .endpoint = device->endpoint, .protocol = "MQTT", .tls = true, .context = device->tls};
+    const enum iothub_result result =
+        stream_open(&target, device->deadline_us, &device->stream, &problem);
+    if (result != IOTHUB_OK) {
+        connection_end(device);
+        return stream_failed(result, &problem, error);
+    }
+    return IOTHUB_OK;
+}
+
 enum iothub_result connection_dial(struct iothub_device *device, struct iothub_error *error)
 {
     struct buf password CLEANUP(buf_finish) = BUF_INIT(SAS_TOKEN_SIZE_MAX);
@@ -230,11 +261,7 @@ enum iothub_result connection_dial(struct iothub_device *device, struct iothub_e
         clock_monotonic_us() +
         device->settings[IOTHUB_DEVICE_CONNECT_TIMEOUT_MS] * (CLOCK_SECOND / 1000);
     device->state = LINK_DIALLING;
-    const enum iothub_result opened = wire_open(&device->wire, device->deadline_us, error);
-    if (opened != IOTHUB_OK) {
-        connection_end(device);
-    }
-    return opened;
+    return open_stream(device, error);
 }
 
 /* TLS stands: now libmosquitto may speak. */
@@ -251,38 +278,35 @@ static int wait_ms(const struct iothub_device *device, int64_t wait_us)
 {
     int64_t left_us = wait_us < WAIT_MAX_US ? wait_us : WAIT_MAX_US;
     if (device->state != LINK_UP) {
-        const int64_t end_us = device->wire.state == WIRE_DIALLING
-                                   ? device->wire.address_deadline_us
-                                   : device->deadline_us;
+        const int64_t end_us =
+            device->state == LINK_DIALLING ? stream_due_us(device->stream) : device->deadline_us;
         const int64_t until_us = end_us - clock_monotonic_us();
         left_us = until_us < left_us ? until_us : left_us;
     }
-    if (left_us <= 0 || wire_has_pending(&device->wire)) {
+    if (left_us <= 0 || stream_has_pending(device->stream)) {
         return 0;
     }
     return (int)((left_us + 999) / 1000);
 }
 
-static void wait_for_wire(struct iothub_device *device, int64_t wait_us)
+static void wait_for_step(struct iothub_device *device, int64_t wait_us)
 {
-    struct pollfd poll_fd = {.fd = device->wire.fd, .events = device->wire.events};
+    struct pollfd poll_fd = {.fd = stream_fd(device->stream),
+                             .events = stream_events(device->stream)};
     (void)poll(&poll_fd, 1, wait_ms(device, wait_us));
 }
 
 static void wait_for_traffic(struct iothub_device *device, int64_t wait_us)
 {
-    const struct wire *wire = &device->wire;
     const struct relay *relay = &device->relay;
     struct pollfd fds[3] = {
-        {.fd = wire->fd},
+        {.fd = stream_fd(device->stream),
+         .events = (short)(stream_events(device->stream) & POLLOUT)},
         {.fd = relay->fd},
         {.fd = mosquitto_socket(device->mosquitto), .events = POLLIN},
     };
     if (relay->down.size < RELAY_SIZE_MAX) {
-        fds[0].events = POLLIN;
-    }
-    if (wire->write_waits) {
-        fds[0].events |= POLLOUT;
+        fds[0].events |= POLLIN;
     }
     if (relay->up.size < RELAY_SIZE_MAX) {
         fds[1].events = POLLIN;
@@ -296,12 +320,54 @@ static void wait_for_traffic(struct iothub_device *device, int64_t wait_us)
     (void)poll(fds, 3, wait_ms(device, wait_us));
 }
 
-/* From the wire through libmosquitto, and back. */
+/* What has arrived from the hub, as far as there is room. */
+static enum iothub_result hear(struct iothub_device *device, struct iothub_error *error)
+{
+    struct buf *down = &device->relay.down;
+    while (down->size < RELAY_SIZE_MAX) {
+        size_t size = 0;
+        void *room = buf_room(down, CHUNK_SIZE);
+        if (room == NULL) {
+            return device_no_memory(error);
+        }
+        switch (stream_read(device->stream, room, CHUNK_SIZE, &size)) {
+        case STREAM_MOVED:
+            buf_grown(down, size);
+            break;
+        case STREAM_WAITS:
+            return IOTHUB_OK;
+        case STREAM_ENDED:
+            return stream_was_closed(device->stream) ? IOTHUB_OK : broken(device, error);
+        }
+    }
+    return IOTHUB_OK;
+}
+
+/* What is to go to the hub, as far as it goes. */
+static enum iothub_result say(struct iothub_device *device, struct iothub_error *error)
+{
+    struct buf *up = &device->relay.up;
+    while (up->size > 0) {
+        size_t size = 0;
+        switch (stream_write(device->stream, up->data, up->size, &size)) {
+        case STREAM_MOVED:
+            buf_consume(up, size);
+            break;
+        case STREAM_WAITS:
+            return IOTHUB_OK;
+        case STREAM_ENDED:
+            return broken(device, error);
+        }
+    }
+    return IOTHUB_OK;
+}
+
+/* From the hub through libmosquitto, and back. */
 static enum iothub_result move_traffic(struct iothub_device *device, int *ret_code,
                                        struct iothub_error *error)
 {
     struct relay *relay = &device->relay;
-    enum iothub_result result = wire_read(&device->wire, &relay->down, RELAY_SIZE_MAX, error);
+    enum iothub_result result = hear(device, error);
     relay_give(relay);
     int code = mosquitto_loop_read(device->mosquitto, 1);
     if (code == MOSQ_ERR_SUCCESS && mosquitto_want_write(device->mosquitto)) {
@@ -320,7 +386,7 @@ static enum iothub_result move_traffic(struct iothub_device *device, int *ret_co
 enum iothub_result connection_flush(struct iothub_device *device, struct iothub_error *error)
 {
     const enum iothub_result result = relay_take(&device->relay, error);
-    return result == IOTHUB_OK ? wire_write(&device->wire, &device->relay.up, error) : result;
+    return result == IOTHUB_OK ? say(device, error) : result;
 }
 
 static enum iothub_result speak(struct iothub_device *device, int64_t wait_us,
@@ -338,20 +404,22 @@ static enum iothub_result speak(struct iothub_device *device, int64_t wait_us,
     if (result != IOTHUB_OK) {
         return result;
     }
-    return code != MOSQ_ERR_SUCCESS || device->wire.ended ? lost(device, code, error) : IOTHUB_OK;
+    return code != MOSQ_ERR_SUCCESS || stream_was_closed(device->stream) ? lost(device, code, error)
+                                                                         : IOTHUB_OK;
 }
 
-static enum iothub_result open_wire(struct iothub_device *device, int64_t wait_us,
-                                    struct iothub_error *error)
+static enum iothub_result go_on_dialling(struct iothub_device *device, int64_t wait_us,
+                                         struct iothub_error *error)
 {
-    if (device->wire.state != WIRE_OPEN) {
-        wait_for_wire(device, wait_us);
-        const enum iothub_result result = wire_step(&device->wire, error);
+    struct problem problem = {.offset = PROBLEM_NO_OFFSET};
+    if (stream_state(device->stream) != STREAM_OPEN) {
+        wait_for_step(device, wait_us);
+        const enum iothub_result result = stream_step(device->stream, &problem);
         if (result != IOTHUB_OK) {
-            return result;
+            return stream_failed(result, &problem, error);
         }
     }
-    return device->wire.state == WIRE_OPEN ? introduce(device, error) : IOTHUB_OK;
+    return stream_state(device->stream) == STREAM_OPEN ? introduce(device, error) : IOTHUB_OK;
 }
 
 enum iothub_result connection_step(struct iothub_device *device, int64_t wait_us,
@@ -359,8 +427,9 @@ enum iothub_result connection_step(struct iothub_device *device, int64_t wait_us
 {
     assert(device->state != LINK_DOWN);
 
-    enum iothub_result result = device->state == LINK_DIALLING ? open_wire(device, wait_us, error)
-                                                               : speak(device, wait_us, error);
+    enum iothub_result result = device->state == LINK_DIALLING
+                                    ? go_on_dialling(device, wait_us, error)
+                                    : speak(device, wait_us, error);
     if (result == IOTHUB_OK && device->state != LINK_UP &&
         clock_monotonic_us() >= device->deadline_us) {
         result = too_late(device, error);
@@ -378,7 +447,7 @@ static void say_goodbye(struct iothub_device *device)
     const int64_t end_us = clock_monotonic_us() + GOODBYE_US;
     while (connection_flush(device, NULL) == IOTHUB_OK && device->relay.up.size > 0 &&
            clock_monotonic_us() < end_us) {
-        struct pollfd poll_fd = {.fd = device->wire.fd, .events = POLLOUT};
+        struct pollfd poll_fd = {.fd = stream_fd(device->stream), .events = POLLOUT};
         (void)poll(&poll_fd, 1, (int)(GOODBYE_US / 1000));
     }
 }
@@ -386,10 +455,12 @@ static void say_goodbye(struct iothub_device *device)
 void connection_end(struct iothub_device *device)
 {
     (void)mosquitto_disconnect(device->mosquitto); /* also closes its end */
-    if (device->wire.state == WIRE_OPEN && !device->wire.ended) {
+    if (device->stream != NULL && stream_state(device->stream) == STREAM_OPEN &&
+        !stream_was_closed(device->stream)) {
         say_goodbye(device);
     }
     relay_close(&device->relay);
-    wire_close(&device->wire);
+    stream_close(device->stream);
+    device->stream = NULL;
     device->state = LINK_DOWN;
 }

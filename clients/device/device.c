@@ -92,7 +92,6 @@ enum iothub_result iothub_device_create(const char *connection_string,
     device->desired_delivered = -1;
     inbox_init(device);
     outbox_init(device);
-    device->wire.fd = -1;
     device->relay.fd = -1;
     buf_init(&device->resource, DEVICE_USER_SIZE_MAX);
     buf_init(&device->answer.body, DEVICE_ANSWER_SIZE_MAX);

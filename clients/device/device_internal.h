@@ -18,8 +18,7 @@
 #include "clients/device/relay_internal.h"
 #include "clients/device/settings_internal.h"
 #include "clients/device/topics_internal.h"
-#include "clients/device/wire_internal.h"
-#include "clients/endpoint/endpoint.h"
+#include "clients/endpoint/stream.h"
 
 #define DEVICE_PORT            8883U
 #define DEVICE_TOPIC_SIZE_MAX  65535U                /* MQTT's own limit */
@@ -75,7 +74,7 @@ struct iothub_device {
     bool expiry_announced;       /* of this signature */
     struct mosquitto *mosquitto; /* owned */
     struct ssl_ctx_st *tls;      /* owned */
-    struct wire wire;
+    struct stream *stream;       /* owned; to the hub; NULL: none */
     struct relay relay;
 
     enum link_state state;

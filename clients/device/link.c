@@ -60,7 +60,6 @@ enum status link_init(struct iothub_device *device, struct problem *problem)
         status = make_tls(device, problem);
     }
     if (status == STATUS_OK) {
-        wire_init(&device->wire, &device->endpoint, device->tls);
         relay_init(&device->relay);
     }
     return status;

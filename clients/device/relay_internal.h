@@ -3,13 +3,14 @@
 #define CLIENTS_DEVICE_RELAY_INTERNAL_H
 
 /*
- * What stands between libmosquitto and the wire: a socket of this process to itself, on the
+ * What stands between libmosquitto and the hub: a socket of this process to itself, on the
  * loopback interface, over which libmosquitto speaks plain MQTT to us.
  *
  * Why: libmosquitto 2.0 acknowledges a message before it hands it over, and has no way to wait. A
  * hub takes that PUBACK for "completed" and deletes the message (device protocol reference, 1.7),
  * so that a program which fails in between has lost it. Here its PUBACKs are dropped, and sent in
- * its place once the handler has returned. As a gift the wire is ours, and with it every timeout.
+ * its place once the handler has returned. As a gift the stream to the hub is ours, and with it
+ * every timeout.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,8 +33,8 @@ struct relay_framing {
 
 struct relay {
     int fd;          /* our end; -1: closed */
-    struct buf up;   /* from libmosquitto, for the wire, without its PUBACKs and with ours */
-    struct buf down; /* from the wire, for libmosquitto */
+    struct buf up;   /* from libmosquitto, for the hub, without its PUBACKs and with ours */
+    struct buf down; /* from the hub, for libmosquitto */
     struct buf acks; /* PUBACKs that wait for the end of the packet being relayed */
     struct relay_framing framing;
 };

@@ -3,7 +3,7 @@
 #define CLIENTS_ENDPOINT_H
 
 /*
- * What both client libraries must know before they dial: where a hub is, and whom to believe that
+ * What all client libraries must know before they dial: where a hub is, and whom to believe that
  * it is that hub.
  */
 #include <stdint.h>

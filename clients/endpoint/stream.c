@@ -1,35 +1,172 @@
 /* SPDX-License-Identifier: MIT */
 #include "clients/endpoint/stream.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
-
-#include <openssl/err.h>
-#include <openssl/ssl.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "clients/endpoint/stream_internal.h"
 
-struct stream {
-    int fd;
-    SSL_CTX *context; /* both NULL: plain */
-    SSL *tls;
-    short tls_wants; /* POLLIN, POLLOUT: what TLS waits for since it was called last */
-    char why[128];
-};
+/* ---- Opening ---- */
+
+static enum iothub_result unreachable(const struct stream *stream, const char *why,
+                                      struct problem *problem)
+{
+    const struct endpoint *endpoint = &stream->target.endpoint;
+    problem_set(problem, PROBLEM_NO_OFFSET, "could not reach %s, port %u: %s", endpoint->host,
+                (unsigned)endpoint->port, why);
+    return IOTHUB_UNAVAILABLE;
+}
+
+static enum iothub_result look_up(struct stream *stream, struct problem *problem)
+{
+    const struct endpoint *endpoint = &stream->target.endpoint;
+    const struct addrinfo hints = {
+        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
+    char port[8];
+    (void)snprintf(port, sizeof(port), "%u", (unsigned)endpoint->port);
+    const int failed = getaddrinfo(endpoint->host, port, &hints, &stream->addresses);
+    if (failed == 0) {
+        return IOTHUB_OK;
+    }
+    const char *why = failed == EAI_SYSTEM ? strerror(errno) : gai_strerror(failed);
+    stream->addresses = NULL;
+    if (failed == EAI_MEMORY) {
+        return IOTHUB_NO_MEMORY;
+    }
+    problem_set(problem, PROBLEM_NO_OFFSET, "the host name \"%s\" cannot be found: %s",
+                endpoint->host, why);
+    return IOTHUB_UNAVAILABLE;
+}
+
+static void forget_addresses(struct stream *stream)
+{
+    if (stream->addresses != NULL) {
+        freeaddrinfo(stream->addresses);
+    }
+    stream->addresses = NULL;
+}
+
+static enum iothub_result shake(struct stream *stream, struct problem *problem)
+{
+    switch (tls_shake(stream)) {
+    case STREAM_MOVED:
+        stream->state = STREAM_OPEN;
+        break;
+    case STREAM_WAITS:
+        break;
+    case STREAM_ENDED:
+        return tls_explain(stream, problem);
+    }
+    return IOTHUB_OK;
+}
+
+static enum iothub_result after_dialling(struct stream *stream, enum dial_result dialled,
+                                         struct problem *problem)
+{
+    switch (dialled) {
+    case DIAL_WAITS:
+        stream->events = POLLOUT;
+        return IOTHUB_OK;
+    case DIAL_FAILED:
+        return unreachable(stream, dial_why(&stream->dial), problem);
+    case DIAL_CONNECTED:
+        break;
+    }
+    forget_addresses(stream);
+    stream->events = 0;
+    if (!stream->target.tls) {
+        stream->state = STREAM_OPEN;
+        return IOTHUB_OK;
+    }
+    stream->state = STREAM_SHAKING;
+    const enum iothub_result result = tls_begin(stream);
+    return result == IOTHUB_OK ? shake(stream, problem) : result;
+}
+
+static enum iothub_result begin(struct stream *stream, int64_t deadline_us, struct problem *problem)
+{
+    enum iothub_result result =
+        stream->target.tls ? tls_prepare(stream, problem) : IOTHUB_OK; /* before any noise */
+    if (result == IOTHUB_OK) {
+        result = look_up(stream, problem);
+    }
+    return result == IOTHUB_OK
+               ? after_dialling(stream, dial_begin(&stream->dial, stream->addresses, deadline_us),
+                                problem)
+               : result;
+}
+
+static void stream_closep(struct stream **stream)
+{
+    stream_close(*stream);
+}
+
+enum iothub_result stream_open(const struct stream_target *target, int64_t deadline_us,
+                               struct stream **ret_stream, struct problem *problem)
+{
+    assert(target->tls || target->context == NULL);
+
+    struct stream *stream CLEANUP(stream_closep) = mem_zalloc(sizeof(*stream));
+    if (stream == NULL) {
+        return IOTHUB_NO_MEMORY;
+    }
+    stream->target = *target;
+    stream->state = STREAM_DIALLING;
+    dial_init(&stream->dial);
+    const enum iothub_result result = begin(stream, deadline_us, problem);
+    if (result == IOTHUB_OK) {
+        *ret_stream = TAKE(stream);
+    }
+    return result;
+}
+
+enum iothub_result stream_step(struct stream *stream, struct problem *problem)
+{
+    assert(stream->state != STREAM_OPEN);
+
+    return stream->state == STREAM_DIALLING
+               ? after_dialling(stream, dial_step(&stream->dial), problem)
+               : shake(stream, problem);
+}
+
+enum stream_state stream_state(const struct stream *stream)
+{
+    return stream->state;
+}
+
+int stream_fd(const struct stream *stream)
+{
+    return stream->dial.fd;
+}
+
+short stream_events(const struct stream *stream)
+{
+    return stream->events;
+}
+
+int64_t stream_due_us(const struct stream *stream)
+{
+    return stream->state == STREAM_DIALLING ? stream->dial.address_deadline_us
+                                            : stream->dial.deadline_us;
+}
+
+void stream_close(struct stream *stream)
+{
+    if (stream == NULL) {
+        return;
+    }
+    tls_finish(stream);
+    dial_finish(&stream->dial);
+    forget_addresses(stream);
+    mem_free(stream);
+}
 
 /* ---- Waiting ---- */
 
@@ -57,309 +194,42 @@ static enum stream_waited wait_for(int fd, short events, const struct patience *
 enum stream_waited stream_wait(struct stream *stream, bool to_write,
                                const struct patience *patience)
 {
-    if (stream->tls != NULL && SSL_pending(stream->tls) > 0) {
+    assert(stream->state == STREAM_OPEN);
+
+    if (stream_has_pending(stream)) {
         return STREAM_READY;
     }
-    const int wanted = (to_write ? POLLIN | POLLOUT : POLLIN) | stream->tls_wants;
-    return wait_for(stream->fd, (short)wanted, patience);
+    const int wanted = (to_write ? POLLIN | POLLOUT : POLLIN) | stream->events;
+    return wait_for(stream->dial.fd, (short)wanted, patience);
 }
 
-/* ---- Connecting ---- */
-
-static const struct problem nothing_said = {.offset = PROBLEM_NO_OFFSET};
-
-static enum iothub_result unreachable(const struct endpoint *endpoint, const char *why,
-                                      struct problem *problem)
+/* Waits for the next step, and takes it. */
+static enum iothub_result await_step(struct stream *stream, const struct patience *patience,
+                                     struct problem *problem)
 {
-    problem_set(problem, PROBLEM_NO_OFFSET, "could not reach %s, port %u: %s", endpoint->host,
-                (unsigned)endpoint->port, why);
-    return IOTHUB_UNAVAILABLE;
-}
-
-static enum iothub_result not_in_time(const struct endpoint *endpoint, enum stream_waited waited,
-                                      struct problem *problem)
-{
-    return unreachable(
-        endpoint, waited == STREAM_INTERRUPTED ? "interrupted by a signal" : "no answer in time",
-        problem);
-}
-
-/* A socket that is connected to the address, or -1 with the problem. */
-static int connect_to(const struct addrinfo *address, const struct endpoint *endpoint,
-                      const struct patience *patience, struct problem *problem)
-{
-    const int on = 1;
-    const int fd = socket(address->ai_family, SOCK_STREAM, IPPROTO_TCP);
-    if (fd < 0) {
-        (void)unreachable(endpoint, strerror(errno), problem);
-        return -1;
-    }
-    (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
-    (void)fcntl(fd, F_SETFL, O_NONBLOCK);
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    int failed = connect(fd, address->ai_addr, address->ai_addrlen) == 0 ? 0 : errno;
-    if (failed == EINPROGRESS || failed == EINTR) {
-        const enum stream_waited waited = wait_for(fd, POLLOUT, patience);
-        socklen_t size = sizeof(failed);
-        if (waited != STREAM_READY) {
-            (void)not_in_time(endpoint, waited, problem);
-            (void)close(fd);
-            return -1;
+    const struct patience until_due = {.until_us = stream_due_us(stream),
+                                       .ends_with_signal = patience->ends_with_signal};
+    switch (wait_for(stream->dial.fd, stream->events, &until_due)) {
+    case STREAM_INTERRUPTED:
+        return unreachable(stream, "interrupted by a signal", problem);
+    case STREAM_TIMED_OUT:
+        if (stream->state == STREAM_SHAKING) {
+            return unreachable(stream, "no answer in time", problem);
         }
-        if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &failed, &size) != 0) {
-            failed = errno;
-        }
-    }
-    if (failed != 0) {
-        (void)unreachable(endpoint, strerror(failed), problem);
-        (void)close(fd);
-        return -1;
-    }
-    return fd;
-}
-
-static int count_of(const struct addrinfo *address)
-{
-    int count = 0;
-    for (; address != NULL; address = address->ai_next) {
-        count++;
-    }
-    return count;
-}
-
-/* The first refusal is told rather than the last: it is of the address that is preferred. */
-static int connect_to_any(const struct addrinfo *first, const struct endpoint *endpoint,
-                          const struct patience *patience, struct problem *problem)
-{
-    int fd = -1;
-    for (const struct addrinfo *at = first; at != NULL && fd < 0; at = at->ai_next) {
-        const int64_t now_us = clock_monotonic_us();
-        const struct patience share = {
-            .until_us = now_us + (patience->until_us - now_us) / count_of(at),
-            .ends_with_signal = patience->ends_with_signal,
-        };
-        struct problem ignored = nothing_said;
-        fd = connect_to(at, endpoint, &share, at == first ? problem : &ignored);
-    }
-    return fd;
-}
-
-static enum iothub_result open_socket(const struct endpoint *endpoint,
-                                      const struct patience *patience, int *ret_fd,
-                                      struct problem *problem)
-{
-    char port[8];
-    struct addrinfo *addresses = NULL;
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
-    (void)snprintf(port, sizeof(port), "%u", (unsigned)endpoint->port);
-    const int failed = getaddrinfo(endpoint->host, port, &hints, &addresses);
-    if (failed == EAI_MEMORY) {
-        return IOTHUB_NO_MEMORY;
-    }
-    if (failed != 0) {
-        problem_set(problem, PROBLEM_NO_OFFSET, "the host name \"%s\" cannot be found: %s",
-                    endpoint->host, gai_strerror(failed));
-        return IOTHUB_UNAVAILABLE;
-    }
-    *ret_fd = connect_to_any(addresses, endpoint, patience, problem);
-    freeaddrinfo(addresses);
-    return *ret_fd < 0 ? IOTHUB_UNAVAILABLE : IOTHUB_OK;
-}
-
-/* ---- TLS ---- */
-
-/*
- * OpenSSL writes with write(), which raises SIGPIPE when the other side has gone. It is held back
- * for the time of the call, and forgotten if it was raised in it.
- */
-struct quiet {
-    sigset_t before;
-    bool was_pending;
-};
-
-static void sigpipe_only(sigset_t *set)
-{
-    (void)sigemptyset(set);
-    (void)sigaddset(set, SIGPIPE);
-}
-
-static struct quiet quiet_begin(void)
-{
-    struct quiet quiet;
-    sigset_t sigpipe;
-    sigset_t pending;
-    sigpipe_only(&sigpipe);
-    (void)sigpending(&pending);
-    quiet.was_pending = sigismember(&pending, SIGPIPE) == 1;
-    (void)pthread_sigmask(SIG_BLOCK, &sigpipe, &quiet.before);
-    return quiet;
-}
-
-static void quiet_end(const struct quiet *quiet)
-{
-    const struct timespec at_once = {0};
-    const int saved = errno;
-    sigset_t sigpipe;
-    sigpipe_only(&sigpipe);
-    if (!quiet->was_pending) {
-        while (sigtimedwait(&sigpipe, NULL, &at_once) < 0 && errno == EINTR) {
-        }
-    }
-    (void)pthread_sigmask(SIG_SETMASK, &quiet->before, NULL);
-    errno = saved;
-}
-
-static enum iothub_result trust(struct stream *stream, const struct endpoint *endpoint,
-                                struct problem *problem)
-{
-    unsigned char address[sizeof(struct in6_addr)];
-    struct endpoint named = *endpoint; /* OpenSSL's macro takes no const */
-    stream->context = SSL_CTX_new(TLS_client_method());
-    if (stream->context == NULL) {
-        return IOTHUB_NO_MEMORY;
-    }
-    enum status status = endpoint_trust(stream->context, problem);
-    if (status == STATUS_OK) {
-        status = endpoint_expect_host(stream->context, endpoint);
-    }
-    if (status != STATUS_OK) {
-        return status == STATUS_NO_MEMORY ? IOTHUB_NO_MEMORY : IOTHUB_INVALID;
-    }
-    (void)SSL_CTX_set_mode(stream->context,
-                           SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    stream->tls = SSL_new(stream->context);
-    if (stream->tls == NULL || SSL_set_fd(stream->tls, stream->fd) != 1) {
-        return IOTHUB_NO_MEMORY;
-    }
-    const bool is_address = inet_pton(AF_INET, endpoint->host, address) == 1 ||
-                            inet_pton(AF_INET6, endpoint->host, address) == 1;
-    if (!is_address && SSL_set_tlsext_host_name(stream->tls, named.host) != 1) {
-        return IOTHUB_NO_MEMORY;
-    }
-    return IOTHUB_OK;
-}
-
-/* What came of a call of OpenSSL's. STREAM_ENDED: the reason is in stream->why. */
-static enum stream_moved after(struct stream *stream, int result)
-{
-    const int system_error = errno;
-    stream->tls_wants = 0;
-    if (result == 1) {
-        return STREAM_MOVED;
-    }
-    switch (SSL_get_error(stream->tls, result)) {
-    case SSL_ERROR_WANT_READ:
-        stream->tls_wants = POLLIN;
-        return STREAM_WAITS;
-    case SSL_ERROR_WANT_WRITE:
-        stream->tls_wants = POLLOUT;
-        return STREAM_WAITS;
-    case SSL_ERROR_SYSCALL:
-        (void)snprintf(stream->why, sizeof(stream->why), "%s",
-                       system_error == 0 ? "the other side closed it" : strerror(system_error));
-        return STREAM_ENDED;
-    case SSL_ERROR_ZERO_RETURN:
-        (void)snprintf(stream->why, sizeof(stream->why), "the other side closed it");
-        return STREAM_ENDED;
-    default:
+        break;
+    case STREAM_READY:
         break;
     }
-    const unsigned long error = ERR_peek_error();
-    const char *words = ERR_reason_error_string(error);
-    const bool cut = ERR_GET_REASON(error) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
-    (void)snprintf(stream->why, sizeof(stream->why), "%s",
-                   cut || words == NULL ? "the other side closed it" : words);
-    return STREAM_ENDED;
+    return stream_step(stream, problem);
 }
 
-static enum iothub_result explain_handshake(struct stream *stream, const struct endpoint *endpoint,
-                                            struct problem *problem)
+enum iothub_result stream_dial(const struct stream_target *target, const struct patience *patience,
+                               struct stream **ret_stream, struct problem *problem)
 {
-    const long refused = SSL_get_verify_result(stream->tls);
-    if (refused != X509_V_OK) {
-        endpoint_explain_certificate(refused, endpoint, problem);
-        return IOTHUB_UNTRUSTED;
-    }
-    problem_set(problem, PROBLEM_NO_OFFSET,
-                "no TLS connection came about with %s, port %u (%s): is that the right port?",
-                endpoint->host, (unsigned)endpoint->port, stream->why);
-    return IOTHUB_UNAVAILABLE;
-}
-
-static enum stream_moved shake_hands(struct stream *stream)
-{
-    const struct quiet quiet = quiet_begin();
-    ERR_clear_error();
-    errno = 0;
-    const int result = SSL_connect(stream->tls);
-    const enum stream_moved moved = after(stream, result);
-    quiet_end(&quiet);
-    return moved;
-}
-
-static enum iothub_result start_tls(struct stream *stream, const struct endpoint *endpoint,
-                                    const struct patience *patience, struct problem *problem)
-{
-    const enum iothub_result result = trust(stream, endpoint, problem);
-    if (result != IOTHUB_OK) {
-        return result;
-    }
-    for (;;) {
-        const enum stream_moved moved = shake_hands(stream);
-        if (moved == STREAM_MOVED) {
-            return IOTHUB_OK;
-        }
-        if (moved == STREAM_ENDED) {
-            return explain_handshake(stream, endpoint, problem);
-        }
-        const enum stream_waited waited = wait_for(stream->fd, stream->tls_wants, patience);
-        if (waited != STREAM_READY) {
-            return not_in_time(endpoint, waited, problem);
-        }
-    }
-}
-
-/* ---- The door ---- */
-
-void stream_close(struct stream *stream)
-{
-    if (stream == NULL) {
-        return;
-    }
-    if (stream->tls != NULL) {
-        const struct quiet quiet = quiet_begin();
-        ERR_clear_error();
-        if (SSL_is_init_finished(stream->tls)) {
-            (void)SSL_shutdown(stream->tls);
-        }
-        ERR_clear_error();
-        quiet_end(&quiet);
-        SSL_free(stream->tls);
-    }
-    SSL_CTX_free(stream->context);
-    if (stream->fd >= 0) {
-        (void)close(stream->fd);
-    }
-    mem_free(stream);
-}
-
-static void stream_closep(struct stream **stream)
-{
-    stream_close(*stream);
-}
-
-enum iothub_result stream_dial(const struct endpoint *endpoint, bool tls,
-                               const struct patience *patience, struct stream **ret_stream,
-                               struct problem *problem)
-{
-    struct stream *stream CLEANUP(stream_closep) = mem_zalloc(sizeof(*stream));
-    if (stream == NULL) {
-        return IOTHUB_NO_MEMORY;
-    }
-    stream->fd = -1;
-    enum iothub_result result = open_socket(endpoint, patience, &stream->fd, problem);
-    if (result == IOTHUB_OK && tls) {
-        result = start_tls(stream, endpoint, patience, problem);
+    struct stream *stream CLEANUP(stream_closep) = NULL;
+    enum iothub_result result = stream_open(target, patience->until_us, &stream, problem);
+    while (result == IOTHUB_OK && stream->state != STREAM_OPEN) {
+        result = await_step(stream, patience, problem);
     }
     if (result == IOTHUB_OK) {
         *ret_stream = TAKE(stream);
@@ -367,49 +237,61 @@ enum iothub_result stream_dial(const struct endpoint *endpoint, bool tls,
     return result;
 }
 
-static enum stream_moved plainly(struct stream *stream, ssize_t result, size_t *ret_size)
+/* ---- Using ---- */
+
+enum stream_moved stream_end(struct stream *stream, const char *why)
 {
+    stream->closed = stream->closed || why == NULL;
+    (void)snprintf(stream->why, sizeof(stream->why), "%s",
+                   why == NULL ? "the other side closed it" : why);
+    return STREAM_ENDED;
+}
+
+/* What came of recv() or send(), which waits for `events` if there was nothing to be done. */
+static enum stream_moved plainly(struct stream *stream, ssize_t result, short events,
+                                 size_t *ret_size)
+{
+    stream->events = 0;
     if (result > 0) {
         *ret_size = (size_t)result;
         return STREAM_MOVED;
     }
     if (result < 0 && (errno == EAGAIN || errno == EINTR)) {
+        stream->events = events;
         return STREAM_WAITS;
     }
-    (void)snprintf(stream->why, sizeof(stream->why), "%s",
-                   result == 0 ? "the other side closed it" : strerror(errno));
-    return STREAM_ENDED;
+    return stream_end(stream, result == 0 ? NULL : strerror(errno));
 }
 
 enum stream_moved stream_read(struct stream *stream, void *data, size_t size, size_t *ret_size)
 {
+    assert(stream->state == STREAM_OPEN);
     assert(size > 0);
-    if (stream->tls == NULL) {
-        return plainly(stream, recv(stream->fd, data, size, 0), ret_size);
-    }
-    ERR_clear_error();
-    errno = 0;
-    const struct quiet quiet = quiet_begin();
-    const int result = SSL_read_ex(stream->tls, data, size, ret_size);
-    const enum stream_moved moved = after(stream, result);
-    quiet_end(&quiet);
-    return moved;
+
+    return stream->tls != NULL
+               ? tls_read(stream, data, size, ret_size)
+               : plainly(stream, recv(stream->dial.fd, data, size, 0), POLLIN, ret_size);
 }
 
 enum stream_moved stream_write(struct stream *stream, const void *data, size_t size,
                                size_t *ret_size)
 {
+    assert(stream->state == STREAM_OPEN);
     assert(size > 0);
-    if (stream->tls == NULL) {
-        return plainly(stream, send(stream->fd, data, size, MSG_NOSIGNAL), ret_size);
-    }
-    ERR_clear_error();
-    errno = 0;
-    const struct quiet quiet = quiet_begin();
-    const int result = SSL_write_ex(stream->tls, data, size, ret_size);
-    const enum stream_moved moved = after(stream, result);
-    quiet_end(&quiet);
-    return moved;
+
+    return stream->tls != NULL ? tls_write(stream, data, size, ret_size)
+                               : plainly(stream, send(stream->dial.fd, data, size, MSG_NOSIGNAL),
+                                         POLLOUT, ret_size);
+}
+
+bool stream_has_pending(const struct stream *stream)
+{
+    return tls_has_pending(stream);
+}
+
+bool stream_was_closed(const struct stream *stream)
+{
+    return stream->closed;
 }
 
 const char *stream_why(const struct stream *stream)

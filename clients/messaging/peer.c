@@ -297,8 +297,9 @@ enum iothub_result peer_open(const struct peer_login *login, const struct patien
         return failure_status(error, STATUS_NO_MEMORY, NULL);
     }
     peer->endpoint = login->endpoint;
-    enum iothub_result result =
-        stream_dial(&login->endpoint, login->tls, patience, &peer->stream, &problem);
+    const struct stream_target target = {
+        .endpoint = login->endpoint, .protocol = "AMQP", .tls = login->tls};
+    enum iothub_result result = stream_dial(&target, patience, &peer->stream, &problem);
     if (result != IOTHUB_OK) {
         return failure(error, result, "%s",
                        result == IOTHUB_NO_MEMORY ? status_text(STATUS_NO_MEMORY) : problem.text);

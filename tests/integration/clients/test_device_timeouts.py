@@ -66,7 +66,7 @@ def test_who_does_not_even_accept_is_given_up(start):
         probe = start(address[1], host="127.0.0.1")
         ask(probe, "set connect-timeout-ms 700")
         said, took_s = timed(probe, "connect", "failed unavailable")
-        assert "could not reach 127.0.0.1" in said and "timed out" in said
+        assert "could not reach 127.0.0.1" in said and "no answer in time" in said
         assert 0.6 < took_s < 3
         for one in waiting:
             one.close()
@@ -103,7 +103,7 @@ def test_a_port_without_tls_is_told(start):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=answer, args=(listener,), daemon=True).start()
         probe = start(listener.getsockname()[1])
-        assert "is that the hub's port for MQTT?" in ask(probe, "connect", "failed unavailable")
+        assert "is that the port for MQTT?" in ask(probe, "connect", "failed unavailable")
 
 
 @pytest.mark.parametrize(

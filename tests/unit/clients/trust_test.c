@@ -4,58 +4,23 @@
  * set up by the functions under test. */
 #include "clients/endpoint/endpoint.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-#include <openssl/ssl.h>
-#include <openssl/x509v3.h>
-
+#include "certificate.h"
 #include "check.h"
 
-static EVP_PKEY *key;
-static X509 *certificate; /* self-signed, for localhost and 127.0.0.1 */
-static char ca_path[] = "/tmp/trust_test_XXXXXX";
-
-static void add_extension(X509 *x509, int nid, const char *value)
-{
-    X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, NULL, nid, value);
-    assert_non_null(extension);
-    assert_int_equal(X509_add_ext(x509, extension, -1), 1);
-    X509_EXTENSION_free(extension);
-}
+static struct certificate own;
 
 static int make_certificate(void **state)
 {
     (void)state;
-    key = EVP_EC_gen("P-256");
-    certificate = X509_new();
-    X509_NAME *name = X509_get_subject_name(certificate);
-    const unsigned char common_name[] = "a test's own authority";
-    assert_int_equal(X509_set_version(certificate, 2), 1);
-    assert_int_equal(ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1), 1);
-    assert_non_null(X509_gmtime_adj(X509_getm_notBefore(certificate), -60));
-    assert_non_null(X509_gmtime_adj(X509_getm_notAfter(certificate), 3600));
-    assert_int_equal(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, common_name, -1, -1, 0),
-                     1);
-    assert_int_equal(X509_set_issuer_name(certificate, name), 1);
-    assert_int_equal(X509_set_pubkey(certificate, key), 1);
-    add_extension(certificate, NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1");
-    assert_true(X509_sign(certificate, key, EVP_sha256()) > 0);
-
-    const int file = mkstemp(ca_path);
-    FILE *out = fdopen(file, "w");
-    assert_non_null(out);
-    assert_int_equal(PEM_write_X509(out, certificate), 1);
-    return fclose(out);
+    certificate_make(&own);
+    return 0;
 }
 
 static int remove_certificate(void **state)
 {
     (void)state;
-    X509_free(certificate);
-    EVP_PKEY_free(key);
-    return unlink(ca_path);
+    certificate_remove(&own);
+    return 0;
 }
 
 /* Both ends in turn, until the client is through or has given up. */
@@ -84,8 +49,7 @@ static bool shake_hands(SSL_CTX *server_tls, SSL_CTX *client_tls, long *ret_veri
 static bool handshake(const char *host, int server_version_max, long *ret_verify_result)
 {
     SSL_CTX *server_tls = SSL_CTX_new(TLS_server_method());
-    assert_int_equal(SSL_CTX_use_certificate(server_tls, certificate), 1);
-    assert_int_equal(SSL_CTX_use_PrivateKey(server_tls, key), 1);
+    certificate_use(&own, server_tls);
     SSL_CTX_set_security_level(server_tls, 0); /* lets it speak TLS 1.1 at all */
     assert_int_equal(SSL_CTX_set_max_proto_version(server_tls, server_version_max), 1);
 
@@ -117,7 +81,7 @@ static void the_named_file_is_believed_for_the_names_in_the_certificate(void **s
         {"hub.localhost", false, X509_V_ERR_HOSTNAME_MISMATCH},
         {"::1", false, X509_V_ERR_IP_ADDRESS_MISMATCH},
     };
-    assert_int_equal(setenv(ENDPOINT_CA_VARIABLE, ca_path, 1), 0);
+    assert_int_equal(setenv(ENDPOINT_CA_VARIABLE, own.path, 1), 0);
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         long verify_result = 0;
         assert_int_equal(handshake(cases[i].host, 0, &verify_result), cases[i].good);
@@ -141,21 +105,17 @@ static void the_systems_own_roots_stay_believed_beside_the_file(void **state)
     (void)state;
     /* SSL_CERT_FILE is where OpenSSL looks for the system's: here, the same authority. */
     char other[] = "/tmp/trust_test_XXXXXX";
-    const int file = mkstemp(other);
-    FILE *out = fdopen(file, "w");
-    assert_non_null(out);
-    X509 *stranger = X509_dup(certificate);
+    X509 *stranger = X509_dup(own.x509);
     const unsigned char name[] = "somebody else";
     assert_int_equal(X509_NAME_add_entry_by_txt(X509_get_subject_name(stranger), "O", MBSTRING_ASC,
                                                 name, -1, -1, 0),
                      1);
-    assert_true(X509_sign(stranger, key, EVP_sha256()) > 0);
-    assert_int_equal(PEM_write_X509(out, stranger), 1);
-    assert_int_equal(fclose(out), 0);
+    assert_true(X509_sign(stranger, own.key, EVP_sha256()) > 0);
+    certificate_write(stranger, other);
     X509_free(stranger);
 
     long verify_result = 0;
-    assert_int_equal(setenv("SSL_CERT_FILE", ca_path, 1), 0);
+    assert_int_equal(setenv("SSL_CERT_FILE", own.path, 1), 0);
     assert_int_equal(setenv(ENDPOINT_CA_VARIABLE, other, 1), 0);
     assert_true(handshake("localhost", 0, &verify_result));
     assert_int_equal(unsetenv("SSL_CERT_FILE"), 0);
@@ -174,11 +134,11 @@ static void authorities_are_shared_until_the_file_changes(void **state)
     (void)state;
     SSL_CTX *one = SSL_CTX_new(TLS_client_method());
     SSL_CTX *other = SSL_CTX_new(TLS_client_method());
-    assert_int_equal(setenv(ENDPOINT_CA_VARIABLE, ca_path, 1), 0);
+    assert_int_equal(setenv(ENDPOINT_CA_VARIABLE, own.path, 1), 0);
     const X509_STORE *before = trusted_by(one);
     assert_ptr_equal(trusted_by(other), before);
 
-    FILE *out = fopen(ca_path, "a");
+    FILE *out = fopen(own.path, "a");
     assert_non_null(out);
     assert_true(fputs("and a remark\n", out) >= 0);
     assert_int_equal(fclose(out), 0);
@@ -196,7 +156,7 @@ static void nothing_older_than_tls_1_2_is_spoken(void **state)
 {
     (void)state;
     long verify_result = 0;
-    assert_int_equal(setenv(ENDPOINT_CA_VARIABLE, ca_path, 1), 0);
+    assert_int_equal(setenv(ENDPOINT_CA_VARIABLE, own.path, 1), 0);
     assert_true(handshake("localhost", TLS1_2_VERSION, &verify_result));
     assert_false(handshake("localhost", TLS1_1_VERSION, &verify_result));
 }
