@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The command line, run as a user runs it: `iothub` with pipes, `terminal` at a terminal."""
 
+import contextlib
 import json
 
 import pytest
@@ -63,6 +64,20 @@ def iothub(emulator, tmp_path):
     yield command
     for program in command.started:
         program.__exit__()
+
+
+ROUND_TRIP_S = 0.12  # as to a hub far away: work of some requests takes longer than a second
+
+
+@contextlib.contextmanager
+def far_away(emulator, folder):
+    """A ready file that leads to the emulator by way of a long wire."""
+    ready = json.loads(emulator.ready_path.read_text())
+    with programs.Wire(emulator.ports["httpsAlt"], delay_s=ROUND_TRIP_S / 2) as wire:
+        ready["ports"]["https"] = ready["ports"]["httpsAlt"] = wire.port
+        path = folder / "far-away.json"
+        path.write_text(json.dumps(ready))
+        yield path
 
 
 @pytest.fixture(scope="session")

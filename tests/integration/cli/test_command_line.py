@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 import programs
+from conftest import far_away
 
 
 @pytest.fixture(scope="session")
@@ -182,29 +183,40 @@ def test_an_array_that_was_cut_off_is_not_closed(iothub, owner, emulator_factory
 # ---- Ctrl-C and the bar ----
 
 
-def test_a_bar_tells_how_far_it_is_and_goes_away(terminal):
+@pytest.fixture
+def far(emulator, iothub, tmp_path):
+    """The hub is far away: what takes more than eight requests takes more than a second."""
+    with far_away(emulator, tmp_path) as ready_path:
+        iothub.environment["IOTHUB_READY_FILE"] = str(ready_path)
+        yield
+
+
+def test_a_bar_tells_how_far_it_is_and_goes_away(far, terminal):
     window = terminal(columns=90)
-    window.start("iothub device create --count 60000 --prefix p")
-    window.wait_for(" of 60,000  ")
+    window.start("iothub device create --count 2000 --prefix p")
+    window.wait_for(" of 2,000  ")
     window.wait_for("creating [#")
     assert window.finish() == 0
     lines = window.screen.text.splitlines()
-    assert lines[1] == "iothub: created 60000 of 60000"
+    assert lines[1] == "iothub: created 2000 of 2000"
     assert "[#" not in window.screen.text
-    assert re.search(rb"creating \[#+-*\]  [\d,]+ of 60,000  \d+ %  [\d,]+/s  \d+ s left", window.raw)
+    assert re.search(rb"creating \[#+-*\]  [\d,]+ of 2,000  \d+ %  [\d,]+/s  \d+ s left", window.raw)
 
 
-def test_there_is_no_bar_in_pipes_nor_for_what_is_quick(iothub, terminal):
-    done = iothub("device", "create", "--count", "40000", "-o", "table")
-    assert done.err == "iothub: created 40000 of 40000\n"
+def test_there_is_no_bar_in_pipes(far, iothub):
+    done = iothub("device", "create", "--count", "2000", "-o", "table")
+    assert done.err == "iothub: created 2000 of 2000\n"
+
+
+def test_there_is_no_bar_for_what_is_quick(terminal):
     window = terminal()
     assert window.run("iothub device create d1 d2") == 0
     assert b"creating" not in window.raw
 
 
-def test_ctrl_c_ends_it_and_clears_the_bar(terminal):
+def test_ctrl_c_ends_it_and_clears_the_bar(far, terminal):
     window = terminal(columns=90)
-    window.start("iothub device create --count 150000 --prefix q")
+    window.start("iothub device create --count 10000 --prefix q")
     window.wait_for("creating [")
     assert window.interrupt() == 130
     assert "creating [" not in window.screen.text

@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Sessions at a terminal, as a newcomer has them, compared with fixtures/terminal."""
 
-import json
 import re
 
 import pytest
 
 import rest
-from conftest import Iothub
+from conftest import Iothub, far_away
 from golden import check, replaced
-from programs import Wire
 from terminal import Terminal
 
 # What a bar tells depends on the machine's speed; its shape does not.
@@ -17,9 +15,6 @@ BAR = replaced(
     r"\[#*-*\]  [\d,]+ of ([\d,]+)  \d+ %  [\d,]+/s  \d+ s left",
     r"[########################]  N of \1  N %  N/s  N s left",
 )
-
-
-ROUND_TRIP_S = 0.12  # as to a hub far away
 
 
 @pytest.fixture
@@ -62,13 +57,9 @@ def bars(screen):
 
 
 def test_a_fleet_is_made_and_looked_at(hub, open_terminal, tmp_path):
-    ready = json.loads(hub.ready_path.read_text())
     terminal = open_terminal()
-    with Wire(hub.ports["httpsAlt"], delay_s=ROUND_TRIP_S / 2) as wire:
-        ready["ports"]["https"] = ready["ports"]["httpsAlt"] = wire.port
-        far_away = tmp_path / "far-away.json"
-        far_away.write_text(json.dumps(ready))
-        terminal.environment["IOTHUB_READY_FILE"] = str(far_away)
+    with far_away(hub, tmp_path) as ready_path:
+        terminal.environment["IOTHUB_READY_FILE"] = str(ready_path)
         assert terminal.run("iothub device create --count 2000 --prefix pump-") == 0
 
     # Twenty requests of a hundred: the bar comes after a second, and grows.
