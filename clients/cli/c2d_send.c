@@ -5,7 +5,7 @@
 #include "base/random.h"
 #include "clients/cli/c2d.h"
 #include "clients/cli/commands.h"
-#include "clients/cli/files.h"
+#include "clients/cli/message_argument.h"
 #include "clients/cli/signals.h"
 
 enum { WAIT_MS = 500, PROPERTIES_MAX = 100, BODY_MAX = 1 << 20, ARENA_MAX = 1 << 20 };
@@ -27,50 +27,20 @@ static void sending_finish(struct sending *sending)
 
 /* ---- what is sent ---- */
 
-/* Text, @FILE, or - for standard input. */
 static enum cli_exit read_body(struct sending *sending)
 {
-    struct problem problem = {.text = ""};
-    const char *data = cli_value(sending->call, "data");
-    const char *file = cli_value(sending->call, "data-file");
-    enum status status = STATUS_OK;
-    if (file == NULL && data != NULL && strcmp(data, "-") == 0) {
-        file = "/dev/stdin";
-    } else if (file == NULL && data != NULL && data[0] == '@') {
-        file = data + 1;
-    }
-    if (file != NULL) {
-        status = files_read(file, &sending->body, &problem);
-    } else {
-        buf_append_str(&sending->body, str_from(data));
-        status = buf_status(&sending->body);
-    }
-    if (status != STATUS_OK) {
-        return cli_fail(CLI_MISUSED, "--data: %s%s%s", file == NULL ? "the message" : file,
-                        file == NULL ? " " : ": ",
-                        problem.text[0] != '\0' ? problem.text : "is too long");
-    }
+    const enum cli_exit exit_code = message_argument_body(sending->call, "", &sending->body);
     sending->message.body = sending->body.data;
     sending->message.body_size = sending->body.size;
-    return CLI_DONE;
+    return exit_code;
 }
 
-static enum cli_exit add_property(struct sending *sending, struct str pair)
+static enum cli_exit add_property(void *ctx, struct str name, struct str value)
 {
-    struct str name;
-    struct str value;
-    size_t *count = &sending->message.property_count;
-    if (!str_cut(pair, '=', &name, &value) || str_trim(name).size == 0) {
-        return cli_fail(CLI_MISUSED,
-                        "--properties: '%.*s' is not NAME=VALUE; several stand with a semicolon "
-                        "between them, all in quotation marks: 'level=high;floor=2'",
-                        STR_ARG(pair));
-    }
-    if (*count == PROPERTIES_MAX) {
-        return cli_fail(CLI_MISUSED, "--properties: there are more than %d", (int)PROPERTIES_MAX);
-    }
-    struct iothub_message_property *property = &sending->properties[(*count)++];
-    property->name = arena_copy(&sending->arena, str_trim(name));
+    struct sending *sending = ctx;
+    struct iothub_message_property *property =
+        &sending->properties[sending->message.property_count++];
+    property->name = arena_copy(&sending->arena, name);
     property->value = arena_copy(&sending->arena, value);
     return property->name == NULL || property->value == NULL ? cli_fail(CLI_FAILED, "out of memory")
                                                              : CLI_DONE;
@@ -78,17 +48,8 @@ static enum cli_exit add_property(struct sending *sending, struct str pair)
 
 static enum cli_exit read_properties(struct sending *sending)
 {
-    struct str rest = str_from(cli_value(sending->call, "properties"));
-    enum cli_exit exit_code = CLI_DONE;
     sending->message.properties = sending->properties;
-    while (rest.size > 0 && exit_code == CLI_DONE) {
-        struct str pair;
-        (void)str_cut(rest, ';', &pair, &rest);
-        if (str_trim(pair).size > 0) {
-            exit_code = add_property(sending, pair);
-        }
-    }
-    return exit_code;
+    return message_argument_properties(sending->call, PROPERTIES_MAX, add_property, sending);
 }
 
 /* Milliseconds since 1970, as az wants them, or ISO 8601. */

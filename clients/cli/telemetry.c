@@ -1,41 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "clients/cli/telemetry.h"
 
-#include <string.h>
-
 #include "base/decimal.h"
-#include "clients/cli/json_argument.h"
+#include "clients/cli/message_argument.h"
 
 enum { ARENA_MAX = 1 << 20, LONGEST_S = 86400, RATE_MAX = 100000 };
 
 #define SECOND_US 1e6
-
-/* ---- the body ---- */
-
-static enum cli_exit read_data(const struct cli_call *call, const char *when_not_given,
-                               struct buf *out)
-{
-    const char *data = cli_value(call, "data");
-    const char *file = cli_value(call, "data-file");
-    if (data != NULL && file != NULL) {
-        return cli_fail(CLI_MISUSED, "--data and --data-file exclude each other");
-    }
-    if (file != NULL) {
-        return json_argument_text(file, "--data-file", out);
-    }
-    data = data == NULL ? when_not_given : data;
-    if (data == NULL) {
-        return cli_fail(CLI_MISUSED, "the message is missing: its text after the device's ID, "
-                                     "@FILE, or - for standard input");
-    }
-    if (strcmp(data, "-") == 0 || data[0] == '@') {
-        return json_argument_text(data + (data[0] == '@' ? 1 : 0), "--data", out);
-    }
-    buf_append_str(out, str_from(data));
-    return buf_status(out) == STATUS_OK
-               ? CLI_DONE
-               : cli_fail(CLI_MISUSED, "--data: it is too long for a message");
-}
 
 static enum cli_exit parse(struct str text, const char *option, struct template *ret_template)
 {
@@ -46,57 +17,29 @@ static enum cli_exit parse(struct str text, const char *option, struct template 
     return CLI_DONE;
 }
 
-/* ---- the properties ---- */
-
-static enum cli_exit add_property(struct telemetry *telemetry, struct str pair)
+static enum cli_exit add_property(void *ctx, struct str name, struct str value)
 {
-    struct str name = STR_EMPTY;
-    struct str value = STR_EMPTY;
-    if (!str_cut(pair, '=', &name, &value) || str_trim(name).size == 0) {
-        return cli_fail(CLI_MISUSED,
-                        "--properties: '%.*s' is not NAME=VALUE; several stand with a semicolon "
-                        "between them, all in quotation marks: 'level=high;floor=2'",
-                        STR_ARG(pair));
-    }
-    if (telemetry->plan.property_count == SIMULATOR_PROPERTIES_MAX) {
-        return cli_fail(CLI_MISUSED, "--properties: there are more than %d",
-                        (int)SIMULATOR_PROPERTIES_MAX);
-    }
+    struct telemetry *telemetry = ctx;
     struct simulated_property *property = &telemetry->properties[telemetry->plan.property_count++];
-    property->name = arena_copy(&telemetry->arena, str_trim(name));
+    property->name = arena_copy(&telemetry->arena, name);
     if (property->name == NULL) {
         return cli_fail(CLI_FAILED, "out of memory");
     }
     return parse(value, "properties", &property->value);
 }
 
-static enum cli_exit read_properties(const struct cli_call *call, struct telemetry *telemetry)
-{
-    struct str rest = str_from(cli_value(call, "properties"));
-    enum cli_exit exit_code = CLI_DONE;
-    while (rest.size > 0 && exit_code == CLI_DONE) {
-        struct str pair = STR_EMPTY;
-        (void)str_cut(rest, ';', &pair, &rest);
-        if (str_trim(pair).size > 0) {
-            exit_code = add_property(telemetry, pair);
-        }
-    }
-    return exit_code;
-}
-
-/* ---- the whole ---- */
-
 enum cli_exit telemetry_read(const struct cli_call *call, const char *data,
                              struct telemetry *ret_telemetry)
 {
     *ret_telemetry = (struct telemetry){.arena = ARENA_INIT(ARENA_MAX)};
     CLEANUP(buf_finish) struct buf text = BUF_INIT((size_t)TEMPLATE_SIZE_MAX + 1);
-    enum cli_exit exit_code = read_data(call, data, &text);
+    enum cli_exit exit_code = message_argument_body(call, data, &text);
     if (exit_code == CLI_DONE) {
         exit_code = parse(buf_str(&text), "data", &ret_telemetry->body);
     }
     if (exit_code == CLI_DONE) {
-        exit_code = read_properties(call, ret_telemetry);
+        exit_code = message_argument_properties(call, SIMULATOR_PROPERTIES_MAX, add_property,
+                                                ret_telemetry);
     }
     struct simulation *plan = &ret_telemetry->plan;
     plan->body = &ret_telemetry->body;

@@ -118,7 +118,7 @@ def test_it_prints_a_table_on_a_terminal(terminal, d1):
         (("d1", "x", "--props", "level"), 2, "NAME=VALUE"),
         (("d1", "x", "--expiry", "soon"), 2, "--expiry"),
         (("d1", "x", "--expiry", "1000"), 1, "expir"),
-        (("d1", "@/nowhere/file"), 2, "/nowhere/file"),
+        (("d1", "@/nowhere/file"), 1, "/nowhere/file"),
         (("d1", "x" * 70000), 1, "refused"),
     ],
 )
