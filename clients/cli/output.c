@@ -193,7 +193,8 @@ enum cli_exit cli_rows_end(struct cli_rows *rows, enum cli_exit so_far)
     if (!rows->failed) {
         rows->failed = write_out(&rows->out, true) != CLI_DONE;
     }
-    if (format == CLI_TABLE && rows->count == 0 && so_far == CLI_DONE && isatty(STDERR_FILENO)) {
+    if (format == CLI_TABLE && !rows->stream && rows->count == 0 && so_far == CLI_DONE &&
+        isatty(STDERR_FILENO)) {
         cli_say("there is nothing to show");
     }
     cJSON_Delete(rows->waiting);

@@ -139,7 +139,7 @@ static bool has_echo(void)
     static bool cleared;
     const bool first = !cleared && signals_interrupted();
     cleared = cleared || first;
-    return first && terminal_is_able();
+    return first && isatty(STDERR_FILENO);
 }
 
 void progress_hide(void)
@@ -150,7 +150,7 @@ void progress_hide(void)
         on_screen = 0;
     }
     if (has_echo() || shown) {
-        (void)fputs("\r\x1b[K", stderr);
+        (void)fputs(terminal_is_able() ? "\r\x1b[K" : "\n", stderr);
         (void)fflush(stderr);
     }
 }

@@ -113,11 +113,10 @@ static void show_progress(struct show *show)
 
 static double rate_of(const struct simulator_totals *totals)
 {
-    /* Between n messages of a device lie n - 1 intervals. */
-    const uint64_t devices = totals->devices - totals->failed;
-    return totals->elapsed_us <= 0 || totals->sent <= devices
+    /* Between n messages lie n - 1 intervals, also where several devices take turns. */
+    return totals->elapsed_us <= 0 || totals->sent < 2
                ? 0.0
-               : (double)(totals->sent - devices) * SECOND_US / (double)totals->elapsed_us;
+               : (double)(totals->sent - 1) * SECOND_US / (double)totals->elapsed_us;
 }
 
 static void append_counted(struct buf *out, uint64_t count, const char *one, const char *many)

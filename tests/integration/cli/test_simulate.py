@@ -267,6 +267,7 @@ def test_hundreds_of_devices_have_a_connection_each(iothub, owner, telemetry):
     arguments = ["--devices", 200, "--prefix", "dev", "--create", "--rate", 5, "--count", 10]
     last = finished(iothub("simulate", *arguments))
     assert (last["devices"], last["sent"], last["acknowledged"]) == (200, 2000, 2000)
+    assert last["rate"] <= 1050  # 200 times 5
     counts = {}
     for row in telemetry.rows():
         counts[row["deviceId"]] = counts.get(row["deviceId"], 0) + 1
