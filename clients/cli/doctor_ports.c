@@ -204,7 +204,7 @@ static bool has_capability(long pid)
     struct str line;
     while (str_cut(rest, '\n', &line, &rest)) {
         if (str_starts(line, STR("CapEff:")) && line.size > 10) {
-            return memchr("4567cdef", line.data[line.size - 3], 8) != NULL;
+            return strchr("4567cdef", line.data[line.size - 3]) != NULL;
         }
     }
     return false;

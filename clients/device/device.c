@@ -309,20 +309,36 @@ static enum iothub_result wait_until(struct iothub_device *device, int64_t time_
     return result;
 }
 
+static enum iothub_result busy_until_the_end(int status, struct iothub_error *error)
+{
+    const enum iothub_result result =
+        device_failed(error, IOTHUB_UNAVAILABLE,
+                      "the hub is busy: it refused with status %d, and did not answer "
+                      "again in time",
+                      status);
+    device_refusal(error, status, "");
+    return result;
+}
+
 /* A busy hub is left in peace for as long as one that cannot be reached. */
 static enum iothub_result ask_twin(struct iothub_device *device,
                                    void (*append_topic)(struct buf *out, uint32_t request_id),
                                    struct str body, struct iothub_error *error)
 {
     const int64_t deadline_us = device_answer_deadline_us(device);
+    int refused_with = 0;
     for (unsigned busy = 0;; busy++) {
         enum iothub_result result = ask_once(device, append_topic, body, deadline_us, error);
+        if (result == IOTHUB_UNAVAILABLE && refused_with != 0) {
+            return busy_until_the_end(refused_with, error);
+        }
         const int64_t again_us =
             clock_monotonic_us() +
             settings_retry_delay_us(device->settings, busy, random_u64(&device->random));
         if (result != IOTHUB_OK || !is_busy(device->answer.status) || again_us >= deadline_us) {
             return result;
         }
+        refused_with = device->answer.status;
         result = wait_until(device, again_us, error);
         if (result != IOTHUB_OK) {
             return result;

@@ -12,6 +12,8 @@ import threading
 import time
 from pathlib import Path
 
+from loopback import Listener
+
 FOLDER = Path(os.environ.get("EMULATOR_BIN", "build/dev/bin/iothub-emulator")).resolve().parent
 WAIT_S_MAX = 40
 
@@ -122,8 +124,8 @@ class Wire:
         self.target = port
         self.delay_s = delay_s
         self.stalled = threading.Event()
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
+        self.listener = Listener()
+        self.port = self.listener.port
         self.pairs = []
         self.accepted = 0
         self.connected = True

@@ -9,6 +9,8 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 
+from loopback import Listener
+
 KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 
 CLOSE = "close"  # the request is read, and the connection ends without an answer
@@ -82,15 +84,17 @@ class FakeHub:
             def log_message(self, *_):
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.listener = Listener()
+        self.port = self.listener.port
+        self.server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler, bind_and_activate=False)
+        self.server.socket.close()
         self.server.daemon_threads = True
         self.server.handle_error = lambda *_: None  # a peer that goes away is part of the test
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.ca_path, key_path)
         self.server.socket = context.wrap_socket(
-            self.server.socket, server_side=True, do_handshake_on_connect=False
+            self.listener, server_side=True, do_handshake_on_connect=False
         )
-        self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def __enter__(self):
@@ -100,6 +104,7 @@ class FakeHub:
         self.over.set()
         self.server.shutdown()
         self.server.server_close()
+        self.listener.close()
 
     @property
     def connection_string(self):

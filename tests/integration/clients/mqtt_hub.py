@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """A hub that speaks just enough MQTT over TLS to answer as a test wants it to."""
 
-import socket
 import ssl
 import subprocess
 import threading
 import time
+
+from loopback import Listener
 
 SILENT = "silent"  # CONNECT is read, and nothing follows
 CLOSE = "close"  # the session is confirmed, and ends with the first PUBLISH
@@ -54,8 +55,8 @@ class MqttHub:
         self.times = []  # when each connection came
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(self.ca_path)
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
+        self.listener = Listener()
+        self.port = self.listener.port
         self.over = threading.Event()
         threading.Thread(target=self.accept, daemon=True).start()
 

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from loopback import Listener
 from mqtt_hub import CLOSE, SILENT, MqttHub
 from programs import Program, Wire, device_string
 
@@ -43,8 +44,8 @@ def timed(probe, command, answer):
 
 
 def test_who_accepts_and_says_nothing_is_given_up(start):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        probe = start(listener.getsockname()[1])
+    with Listener() as listener:
+        probe = start(listener.port)
         ask(probe, "set connect-timeout-ms 700")
         said, took_s = timed(probe, "connect", "failed unavailable")
         assert "did not begin to speak TLS within 700 ms" in said
@@ -53,9 +54,7 @@ def test_who_accepts_and_says_nothing_is_given_up(start):
 
 def test_who_does_not_even_accept_is_given_up(start):
     """A listener whose backlog is full lets the handshake of TCP hang, as a firewall does."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
+    with Listener(backlog=0) as listener:
         address = listener.getsockname()
         waiting = []
         for _ in range(4):
@@ -100,9 +99,9 @@ def test_a_port_without_tls_is_told(start):
         connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         connection.close()
 
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with Listener() as listener:
         threading.Thread(target=answer, args=(listener,), daemon=True).start()
-        probe = start(listener.getsockname()[1])
+        probe = start(listener.port)
         assert "is that the port for MQTT?" in ask(probe, "connect", "failed unavailable")
 
 

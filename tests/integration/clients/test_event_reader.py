@@ -2,13 +2,13 @@
 """The messaging library's reader of events: from where it reads, and what it does when the wire gives way."""
 
 import json
-import socket
 import threading
 import time
 
 import pytest
 
 import rest
+from loopback import Listener
 from programs import Program, Wire, run
 
 REFUSED, UNAVAILABLE, UNTRUSTED = 2, 3, 4
@@ -274,16 +274,15 @@ def test_a_host_that_is_not_there(emulator):
 
 
 def test_a_port_where_nobody_listens(emulator):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    result, _, _, text = failing(emulator, event_hub_string(emulator, port=port))
-    assert result == UNAVAILABLE and str(port) in text
+    with Listener(backlog=None) as nobody:
+        result, _, _, text = failing(emulator, event_hub_string(emulator, port=nobody.port))
+        assert result == UNAVAILABLE and str(nobody.port) in text
 
 
 @pytest.mark.parametrize("plain", [True, False])
 def test_a_port_where_nobody_answers_is_given_up_in_time(emulator, plain):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        string = event_hub_string(emulator, port=listener.getsockname()[1], plain=plain)
+    with Listener() as listener:
+        string = event_hub_string(emulator, port=listener.port, plain=plain)
         begin = time.monotonic()
         result, _, _, text = failing(emulator, string, timeout=1000)
         assert 0.9 < time.monotonic() - begin < 10

@@ -2,12 +2,12 @@
 """The service library and a hub that is busy, slow, mute, or not to be believed."""
 
 import json
-import socket
 import time
 
 import pytest
 
 from fake_hub import CLOSE, HANG, FakeHub, answer
+from loopback import Listener
 from programs import run
 
 BUSY = answer(429, {"Message": "ErrorCode:ThrottlingException;slower"}, retry_after=1)
@@ -174,8 +174,8 @@ def test_a_method_has_its_own_time_besides(hub):
 
 
 def test_who_takes_a_connection_and_says_nothing_has_the_connect_timeout():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    with Listener() as listener:
+        port = listener.port
         began = time.monotonic()
         code, output, _ = run(
             "service_probe",
@@ -197,19 +197,18 @@ def test_a_caller_may_stop_while_the_hub_is_mute_or_busy(hub):
 
 
 def test_nobody_there_is_told_at_once():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
     key = "A" * 44
-    for host, says in (
-        (f"localhost:{port}", f"no answer from localhost, port {port}"),
-        ("nowhere.invalid", 'the host name "nowhere.invalid" cannot be found'),
-    ):
-        began = time.monotonic()
-        code, output, _ = run(
-            "service_probe", f"HostName={host};SharedAccessKeyName=n;SharedAccessKey={key}", "get", "d"
-        )
-        assert code == 4 and output.startswith(f"unavailable: {says}")
-        assert time.monotonic() - began < 40
+    with Listener(backlog=None) as nobody:
+        for host, says in (
+            (f"localhost:{nobody.port}", f"no answer from localhost, port {nobody.port}"),
+            ("nowhere.invalid", 'the host name "nowhere.invalid" cannot be found'),
+        ):
+            began = time.monotonic()
+            code, output, _ = run(
+                "service_probe", f"HostName={host};SharedAccessKeyName=n;SharedAccessKey={key}", "get", "d"
+            )
+            assert code == 4 and output.startswith(f"unavailable: {says}")
+            assert time.monotonic() - began < 40
 
 
 # ---- what is sent ----

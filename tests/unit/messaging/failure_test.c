@@ -69,7 +69,8 @@ static void words_that_are_too_long_are_cut_at_a_character(void **state)
     struct iothub_error error;
     memset(words, 0, sizeof(words));
     for (size_t i = 0; i + 3 < sizeof(words); i += 2) {
-        memcpy(words + i, "\xc3\xa9", 2);
+        words[i] = '\xc3';
+        words[i + 1] = '\xa9';
     }
     assert_int_equal(failure_answer(&error, 400, words, words, "it"), IOTHUB_REFUSED);
     assert_true(strlen(error.text) < IOTHUB_TEXT_SIZE && strlen(error.code) < IOTHUB_CODE_SIZE);
