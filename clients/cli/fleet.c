@@ -16,10 +16,10 @@ static bool add(cJSON *object, const char *name, cJSON *value)
 
 static bool add_text(cJSON *object, const char *name, struct str text)
 {
-    CLEANUP(buf_finish) struct buf copy = BUF_INIT(text.size + 1);
-    buf_append_str(&copy, text);
-    return buf_status(&copy) == STATUS_OK &&
-           add(object, name, cJSON_CreateString(copy.data == NULL ? "" : copy.data));
+    CLEANUP(buf_finish) struct buf value = BUF_INIT(text.size + 1);
+    buf_append_str(&value, text);
+    return buf_status(&value) == STATUS_OK &&
+           add(object, name, cJSON_CreateString(value.data == NULL ? "" : value.data));
 }
 
 /* Copies a member, if it is there and not null. */

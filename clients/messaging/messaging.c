@@ -276,14 +276,14 @@ static enum iothub_result wait_for_feedback(struct iothub_messaging *messaging,
                                             struct iothub_error *error)
 {
     struct peer *peer = messaging->login.peer;
-    enum iothub_result result = IOTHUB_OK;
     ask_for_one(messaging->receiver);
     for (;;) {
         pn_delivery_t *delivery = NULL;
         if (peer_receive(messaging->receiver, &messaging->incoming, &delivery)) {
             return read_feedback(messaging, delivery, ret_feedback, error);
         }
-        result = peer_link_verdict(peer, messaging->receiver, from_feedback.what, error);
+        enum iothub_result result =
+            peer_link_verdict(peer, messaging->receiver, from_feedback.what, error);
         if (result == IOTHUB_OK) {
             result = login_keep(&messaging->login, error);
         }

@@ -80,8 +80,8 @@ enum iothub_result service_request_send(struct iothub_service *service,
     const int64_t began_us = clock_monotonic_us();
     struct iothub_error last = {.result = IOTHUB_OK};
     enum iothub_result result = check(request, &last);
-    int tries = 0;
     if (result == IOTHUB_OK) {
+        int tries = 0;
         do {
             result = try_once(service, request, answer, &last);
             tries++;
