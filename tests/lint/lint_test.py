@@ -13,6 +13,7 @@ import lint
 MIT = "/* SPDX-License-Identifier: MIT */\n"
 PAGE = Path(lint.ROOT, "docs/architecture.md").read_text(encoding="utf-8")
 LATER = "TO" + "DO"
+ADDRESS = "http" + "s://x/x.tgz"
 
 # rule, path, text, the line the problem is on (None: there is no problem)
 TROUBLE = "| what is printed | why |\n|---|---|\n"
@@ -76,7 +77,7 @@ CASES = [
     ("unfinished", "query/a.c", f"\n/* {LATER}: more */\n", 2),
     ("unfinished", "docs/a.md", f"{LATER}\n", 1),
     ("unfinished", "query/a.c", "/* nothing to do */\n", None),
-    ("download_addresses", "a/package-lock.json", '{\n"resolved": "http' + 's://x/x.tgz"}', 2),
+    ("download_addresses", "a/package-lock.json", f'{{\n"resolved": "{ADDRESS}"}}', 2),
     ("download_addresses", "a/package-lock.json", '{"integrity": "sha512-x"}', None),
     ("long_files", "query/a.c", "int a;\n" * 601, 600),
     ("long_files", "query/a.c", "int a;\n" * 600, None),
