@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/str.h"
 #include "clients/cli/cli.h"
 #include "clients/cli/help.h"
@@ -375,4 +376,21 @@ long cli_number(const struct cli_call *call, const char *name, long when_not_giv
         (void)is_number;
     }
     return (long)number;
+}
+
+enum cli_exit cli_time_ms(const struct cli_call *call, const char *name, int64_t *ret_ms)
+{
+    int64_t time_us = 0;
+    const char *text = cli_value(call, name);
+    if (text == NULL || str_to_i64(str_from(text), ret_ms)) {
+        return CLI_DONE;
+    }
+    if (clock_from_iso(str_from(text), &time_us)) {
+        *ret_ms = time_us / 1000;
+        return CLI_DONE;
+    }
+    return cli_fail(CLI_MISUSED,
+                    "--%s is a time such as 2026-11-21T10:00:00Z, or milliseconds since 1970, "
+                    "not '%s'",
+                    name, text);
 }

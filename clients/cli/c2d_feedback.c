@@ -222,13 +222,7 @@ static const struct cli_option feedback_options[] = {
      .min = 1,
      .max = COUNT_MAX,
      .meaning = "end after so many records"},
-    {.name = "timeout",
-     .alias = "to",
-     .letter = 't',
-     .value = "SECONDS",
-     .min = 0,
-     .max = 86400,
-     .meaning = "end when so long nothing has come; 0, as by default: never"},
+    CLI_OPTION_TIMEOUT("end when so long nothing has come; 0, as by default: never"),
 };
 
 static const struct cli_example examples[] = {

@@ -52,24 +52,6 @@ static enum cli_exit read_properties(struct sending *sending)
     return message_argument_properties(sending->call, PROPERTIES_MAX, add_property, sending);
 }
 
-/* Milliseconds since 1970, as az wants them, or ISO 8601. */
-static enum cli_exit read_expiry(struct sending *sending)
-{
-    int64_t time_us = 0;
-    const char *text = cli_value(sending->call, "expiry");
-    if (text == NULL || str_to_i64(str_from(text), &sending->message.expiry_ms)) {
-        return CLI_DONE;
-    }
-    if (clock_from_iso(str_from(text), &time_us)) {
-        sending->message.expiry_ms = time_us / 1000;
-        return CLI_DONE;
-    }
-    return cli_fail(CLI_MISUSED,
-                    "--expiry is a time such as 2026-11-21T10:00:00Z, or milliseconds since 1970, "
-                    "not '%s'",
-                    text);
-}
-
 static enum cli_exit read_ack(struct sending *sending)
 {
     static const char *const names[] = {"none", "positive", "negative", "full"};
@@ -108,7 +90,8 @@ static enum cli_exit read_message(struct sending *sending)
     }
     enum cli_exit exit_code = read_body(sending);
     exit_code = exit_code == CLI_DONE ? read_properties(sending) : exit_code;
-    exit_code = exit_code == CLI_DONE ? read_expiry(sending) : exit_code;
+    exit_code = exit_code == CLI_DONE ? cli_time_ms(sending->call, "expiry", &message->expiry_ms)
+                                      : exit_code;
     return exit_code == CLI_DONE ? read_ack(sending) : exit_code;
 }
 
@@ -274,13 +257,7 @@ static const struct cli_option send_options[] = {
      .meaning =
          "wait for the feedback, and print that; done is what the device completed. --ack is "
          "full then, unless it says otherwise"},
-    {.name = "timeout",
-     .alias = "to",
-     .letter = 't',
-     .value = "SECONDS",
-     .min = 0,
-     .max = 86400,
-     .meaning = "wait no longer than this; 0, as by default: until Ctrl-C"},
+    CLI_OPTION_TIMEOUT("wait no longer than this; 0, as by default: until Ctrl-C"),
 };
 
 static const struct cli_example examples[] = {

@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/arena.h"
 #include "base/attr.h"
@@ -155,6 +156,13 @@ bool cli_given(const struct cli_call *call, const char *name);
 const char *cli_value(const struct cli_call *call, const char *name);
 struct cli_values cli_values(const struct cli_call *call, const char *name);
 long cli_number(const struct cli_call *call, const char *name, long when_not_given);
+
+/*
+ * The option's value, a time: ISO 8601, or milliseconds since 1970 as az wants them. *ret_ms stays
+ * as it is when the option was not given. Anything but CLI_DONE was said.
+ */
+MUST_CHECK enum cli_exit cli_time_ms(const struct cli_call *call, const char *name,
+                                     int64_t *ret_ms);
 
 /* ---- saying ---- */
 

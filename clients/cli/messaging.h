@@ -10,6 +10,13 @@
 
 #include "clients/cli/hub.h"
 
+/* How long to wait; `means` is what becomes of it then. */
+#define CLI_OPTION_TIMEOUT(means)                                                                  \
+    {                                                                                              \
+        .name = "timeout", .alias = "to", .letter = 't', .value = "SECONDS", .min = 0,             \
+        .max = 86400, .meaning = (means)                                                           \
+    }
+
 struct cli_messaging {
     struct hub hub;
     const char *connection_string; /* as it was given; the hub's, or the environment's */

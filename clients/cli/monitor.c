@@ -150,30 +150,6 @@ static bool show(struct monitor *monitor, const struct iothub_event *event)
     return cli_rows_add(&monitor->rows, line != NULL ? line : row);
 }
 
-/* ---- from when ---- */
-
-/* Milliseconds since 1970, as az wants them, or ISO 8601. */
-static enum cli_exit read_start(const struct cli_call *call, struct iothub_reader_options *options)
-{
-    const char *text = cli_value(call, "enqueued-time");
-    int64_t time_us = 0;
-    if (text == NULL) {
-        return CLI_DONE;
-    }
-    options->start = IOTHUB_START_TIME;
-    if (str_to_i64(str_from(text), &options->start_value)) {
-        return CLI_DONE;
-    }
-    if (clock_from_iso(str_from(text), &time_us)) {
-        options->start_value = time_us / 1000;
-        return CLI_DONE;
-    }
-    return cli_fail(CLI_MISUSED,
-                    "--enqueued-time is a time such as 2026-11-21T10:00:00Z, or milliseconds since "
-                    "1970, not '%s'",
-                    text);
-}
-
 /* ---- reading ---- */
 
 static void say_connection(void *ctx, int connected, const char *reason)
@@ -249,10 +225,10 @@ static enum cli_exit run(const struct cli_call *call)
                               .exit_code = CLI_DONE};
     struct iothub_reader_options options = {
         .consumer_group = cli_value(call, "consumer-group"),
-        .start = IOTHUB_START_LATEST,
+        .start = cli_given(call, "enqueued-time") ? IOTHUB_START_TIME : IOTHUB_START_LATEST,
         .connection_changed = say_connection,
     };
-    enum cli_exit exit_code = read_start(call, &options);
+    enum cli_exit exit_code = cli_time_ms(call, "enqueued-time", &options.start_value);
     if (exit_code == CLI_DONE) {
         exit_code = cli_messaging_find_events(call, &messaging);
     }
@@ -303,13 +279,7 @@ static const struct cli_option monitor_options[] = {
      .alias = "ct",
      .value = "TYPE",
      .meaning = "read payloads as this type, whatever the messages say: application/json"},
-    {.name = "timeout",
-     .alias = "to",
-     .letter = 't',
-     .value = "SECONDS",
-     .min = 0,
-     .max = 86400,
-     .meaning = "end when so long no event has come; 0, as by default: never"},
+    CLI_OPTION_TIMEOUT("end when so long no event has come; 0, as by default: never"),
     {.name = "count",
      .alias = "message-count|mc",
      .value = "COUNT",
